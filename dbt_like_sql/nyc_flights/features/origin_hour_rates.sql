@@ -1,0 +1,43 @@
+-- One row per flight of the spine: how flights from the same airport in the same hour went lately.
+with
+rates as (
+    select
+        score_date,
+        origin,
+        departure_hour,
+        count(*) as origin_hour_flight_count_28d,
+        avg(is_disrupted::int) as origin_hour_disrupted_rate_28d,
+        avg(is_disrupted::int) filter (where is_last_7d) as origin_hour_disrupted_rate_7d,
+        avg(is_disrupted::int) filter (where is_last_1d) as origin_hour_disrupted_rate_1d,
+        sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as origin_hour_arr_delay_minutes_28d,
+        sum(arr_delay_minutes) filter (where is_last_7d)
+            / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as origin_hour_arr_delay_minutes_7d,
+        avg(is_cancelled::int) as origin_hour_cancelled_rate_28d,
+        avg(is_cancelled::int) filter (where is_last_1d) as origin_hour_cancelled_rate_1d,
+        sum(dep_delay_minutes) filter (where is_last_1d)
+            / nullif(count(dep_delay_minutes) filter (where is_last_1d), 0) as origin_hour_dep_delay_minutes_1d
+    from {{ ref('stg_outcomes') }}
+    group by score_date, origin, departure_hour
+)
+
+select
+    spine.score_date,
+    spine.carrier,
+    spine.flight,
+    spine.origin,
+    spine.scheduled_departure_at,
+    rates.origin_hour_flight_count_28d,
+    rates.origin_hour_disrupted_rate_28d,
+    rates.origin_hour_disrupted_rate_7d,
+    rates.origin_hour_disrupted_rate_1d,
+    rates.origin_hour_arr_delay_minutes_28d,
+    rates.origin_hour_arr_delay_minutes_7d,
+    rates.origin_hour_cancelled_rate_28d,
+    rates.origin_hour_cancelled_rate_1d,
+    rates.origin_hour_dep_delay_minutes_1d
+from {{ spine() }} as spine
+left join rates
+    on
+        spine.score_date = rates.score_date
+        and spine.origin = rates.origin
+        and spine.departure_hour = rates.departure_hour

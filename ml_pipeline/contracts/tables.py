@@ -1,0 +1,92 @@
+"""Schemas of the tables that the pipeline itself makes."""
+
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import SCORE_DATE
+
+_NIGHT = pa.field(SCORE_DATE, pa.date32())
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("row", pa.int64()),
+        pa.field("rule", pa.string()),
+        pa.field("column", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("content", pa.string()),
+    ]
+)
+
+LABEL_COLUMNS = ("labelled_date", "label_known_at", "label")
+LABEL_TYPES = {"labelled_date": pa.date32(), "label_known_at": _INSTANT, "label": pa.bool_()}
+
+
+def scores_schema(key_fields: list[pa.Field]) -> pa.Schema:
+    """Columns of ``scores``: one row per entity and night."""
+    return pa.schema(
+        [
+            _NIGHT,
+            *key_fields,
+            pa.field("cutoff_at", _INSTANT),
+            pa.field("score", pa.float64()),
+            pa.field("probability", pa.float64()),
+            pa.field("rank", pa.int64()),
+            pa.field("decision", pa.bool_()),
+            pa.field("threshold", pa.float64()),
+            pa.field("reason_1", pa.string()),
+            pa.field("reason_2", pa.string()),
+            pa.field("reason_3", pa.string()),
+            pa.field("served_by", pa.string()),
+            pa.field("model_name", pa.string()),
+            pa.field("model_version", pa.string()),
+            pa.field("feature_set_version", pa.string()),
+            pa.field("backfill_policy", pa.string()),
+        ]
+    )
+
+
+PERFORMANCE_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("last_scored_night", pa.date32()),
+        pa.field("window_nights", pa.int64()),
+        pa.field("subject", pa.string()),
+        pa.field("rows_scored", pa.int64()),
+        pa.field("rows", pa.int64()),
+        pa.field("coverage", pa.float64()),
+        pa.field("positive_share", pa.float64()),
+        pa.field("mean_probability", pa.float64()),
+        pa.field("log_loss", pa.float64()),
+        pa.field("brier", pa.float64()),
+        pa.field("roc_auc", pa.float64()),
+        pa.field("average_precision", pa.float64()),
+        pa.field("calibration_error", pa.float64()),
+        pa.field("mean_cost", pa.float64()),
+    ]
+)
+
+DRIFT_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("feature", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("window_nights", pa.int64()),
+        pa.field("rows", pa.int64()),
+        pa.field("missing_share", pa.float64()),
+        pa.field("psi", pa.float64()),
+        pa.field("is_drifted", pa.bool_()),
+        pa.field("evidently_psi", pa.float64()),
+    ]
+)
+
+DECISION_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("model_version", pa.string()),
+        pa.field("drifted_share", pa.float64()),
+        pa.field("verdict", pa.string()),
+        pa.field("evidence_id", pa.string()),
+        pa.field("reasons", pa.string()),
+    ]
+)

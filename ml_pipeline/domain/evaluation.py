@@ -1,0 +1,100 @@
+"""How good probabilities are: the metrics of the house, defined once."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CALIBRATION_BINS = 15
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metrics of one set of rows; NaN where the rows cannot say (no rows, or one class only).
+
+    Attributes:
+        rows: number of rows.
+        positive_share: share of rows with label 1.
+        mean_probability: mean predicted probability.
+        log_loss: mean negative log likelihood, in nats.
+        brier: mean squared error of the probability (Brier 1950).
+        roc_auc: area under the ROC curve.
+        average_precision: area under the precision-recall curve, as a step function.
+        calibration_error: expected calibration error over 15 bins of equal mass (Naeini et al., AAAI 2015).
+    """
+
+    rows: int
+    positive_share: float
+    mean_probability: float
+    log_loss: float
+    brier: float
+    roc_auc: float
+    average_precision: float
+    calibration_error: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def evaluate(labels: Floats, probabilities: Floats) -> Metrics:
+    """Metrics of ``probabilities`` against ``labels`` (0 or 1), both of shape (rows,).
+
+    Raises:
+        ValueError: a probability is not finite or outside [0, 1].
+    """
+    if not np.all((probabilities >= 0) & (probabilities <= 1)):
+        raise ValueError("a probability is not a number in [0, 1]")
+    if not len(labels):
+        return Metrics(0, *[float("nan")] * 7)
+    has_both = 0 < labels.sum() < len(labels)
+    return Metrics(
+        len(labels),
+        float(labels.mean()),
+        float(probabilities.mean()),
+        float(row_log_loss(labels, probabilities).mean()),
+        float(np.mean((probabilities - labels) ** 2)),
+        _roc_auc(labels, probabilities) if has_both else float("nan"),
+        _average_precision(labels, probabilities) if labels.sum() else float("nan"),
+        calibration_error(labels, probabilities),
+    )
+
+
+def row_log_loss(labels: Floats, probabilities: Floats) -> Floats:
+    """Negative log likelihood of each row; probabilities are kept one millionth away from 0 and 1."""
+    inside = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    return np.asarray(-(labels * np.log(inside) + (1 - labels) * np.log1p(-inside)))
+
+
+def reliability(labels: Floats, probabilities: Floats, bins: int = CALIBRATION_BINS) -> list[tuple[float, float, int]]:
+    """(mean probability, observed share, rows) of bins of equal mass, in order of probability."""
+    order = np.argsort(probabilities, kind="stable")
+    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
+    return [(float(probabilities[part].mean()), float(labels[part].mean()), len(part)) for part in parts]
+
+
+def calibration_error(labels: Floats, probabilities: Floats, bins: int = CALIBRATION_BINS) -> float:
+    """Mean distance between probability and observed share over bins of equal mass, weighted by rows."""
+    points = reliability(labels, probabilities, bins)
+    total = sum(rows for _, _, rows in points)
+    return sum(abs(mean - share) * rows for mean, share, rows in points) / total if total else float("nan")
+
+
+def _roc_auc(labels: Floats, probabilities: Floats) -> float:
+    """Mann-Whitney U over the number of pairs; ties count half."""
+    values, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    positives = labels.sum()
+    rank_sum = ranks[inverse][labels == 1].sum()
+    return float((rank_sum - positives * (positives + 1) / 2) / (positives * (len(labels) - positives)))
+
+
+def _average_precision(labels: Floats, probabilities: Floats) -> float:
+    """Sum of precision times the step in recall over falling thresholds; equal probabilities are one step."""
+    values, inverse = np.unique(-probabilities, return_inverse=True)
+    hits = np.bincount(inverse, weights=labels, minlength=len(values))
+    rows = np.bincount(inverse, minlength=len(values))
+    precision = np.cumsum(hits) / np.cumsum(rows)
+    return float(np.sum(precision * hits) / labels.sum())

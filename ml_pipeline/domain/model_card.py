@@ -1,0 +1,56 @@
+"""The model card (Mitchell et al., FAT* 2019): what a model is, what it was made from, how good it is."""
+
+from ml_pipeline.contracts.project import ProjectContract
+from ml_pipeline.domain.evaluation import Metrics
+from ml_pipeline.domain.splits import Blocks
+from ml_pipeline.nights import Night
+
+_SHOWN = ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error", "mean_probability", "positive_share")
+
+
+def model_card(
+    project: ProjectContract, *, trained_on: Night, feature_set_version: str, blocks: Blocks,
+    rows_by_block: dict[str, int], model: Metrics, baseline: Metrics, calibrator: str, threshold: float,
+    gain_by_feature: dict[str, float],
+) -> str:  # fmt: skip
+    """Markdown of the card."""
+    nights = "\n".join(
+        f"| {block.purpose} | {block.first} | {block.last} | {rows_by_block[block.purpose]:,} |" for block in blocks.in_order
+    )
+    metrics = "\n".join(f"| {name} | {getattr(model, name):.4f} | {getattr(baseline, name):.4f} |" for name in _SHOWN)
+    total = sum(gain_by_feature.values()) or 1.0
+    leading = sorted(gain_by_feature.items(), key=lambda item: (-item[1], item[0]))[:15]
+    gains = "\n".join(f"| {name} | {gain / total:.1%} |" for name, gain in leading)
+    return f"""# {project.title}: model of the night {trained_on}
+
+{project.description}
+
+Owner: {project.owner}. Label: `{project.label.name}`. Features: version `{feature_set_version}`. Calibration: {calibrator}.
+Decision threshold {threshold:.4f} (a miss costs {project.decision.cost_miss:g}, a false alarm
+{project.decision.cost_false_alarm:g}).
+
+## Nights
+
+| block | first | last | rows |
+| --- | --- | --- | --- |
+{nights}
+
+Blocks are parted by {blocks.gap_nights} unused nights, the label horizon. Every label was known by the cutoff of {trained_on}.
+
+## Test block, against the baseline ({project.baseline.feature})
+
+| metric | model | baseline |
+| --- | --- | --- |
+{metrics}
+
+## Leading features, by share of total gain
+
+| feature | share |
+| --- | --- |
+{gains}
+
+## Intended use and limits
+
+To rank and price the rows of one night before its cutoff. Not for rows that the spine does not hold, nor for decisions
+about people. The model knows what its training nights knew: a new kind of night is answered by analogy.
+"""

@@ -1,0 +1,96 @@
+"""The analysts' door: ``warehouse.duckdb`` and ``views.sql``, views over the explicit files of one version.
+
+A glob over a live table is not safe with DuckDB, whatever the rename trick: a query opens a path twice and lists a glob
+twice. A literal file list is a snapshot. The database is built aside, closed, fsynced and renamed over the old one, so a
+reader has the old catalog or the new one, and nobody who queries can block the pipeline.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ml_pipeline.io.duckdb_connections import utc_connection
+from ml_pipeline.io.files import replace_durably, sync_file, write_durably
+from ml_pipeline.io.locks import exclusive_lock
+
+WAREHOUSE = "warehouse.duckdb"
+VIEWS = "views.sql"
+
+
+@dataclass(frozen=True)
+class View:
+    """A view by name: its select, and what it holds in one sentence."""
+
+    name: str
+    sql: str
+    comment: str
+
+
+def files_select(files: Sequence[Path], schema: pa.Schema) -> str:
+    """A select over exactly ``files``, or one without rows of the same columns."""
+    columns = ", ".join(f'"{name}"' for name in schema.names)
+    if not files:
+        typed = ", ".join(f'null::{_sql_type(field.type)} as "{field.name}"' for field in schema)
+        return f"select {typed} where false"
+    listed = ", ".join(quoted(str(path)) for path in files)
+    return (
+        f"select {columns} from read_parquet([{listed}], hive_partitioning = true, "
+        "hive_types = {'score_date': date})"
+    )
+
+
+def json_select(files: Sequence[Path], columns: dict[str, str]) -> str:
+    """A select over the entries of a ledger, or one without rows."""
+    if not files:
+        return "select " + ", ".join(f'null::{kind} as "{name}"' for name, kind in columns.items()) + " where false"
+    listed = ", ".join(quoted(str(path)) for path in files)
+    typed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
+    return f"select * from read_json([{listed}], columns = {{{typed}}})"
+
+
+def quoted(text: str) -> str:
+    """``text`` as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def write_catalog(root: Path, views: Sequence[View]) -> bool:
+    """Publish ``views``, each may read those before it; False if the catalog says the same already.
+
+    ``views.sql`` holds the same views for a session that is open already.
+    """
+    session = "".join(f"create or replace temp view {view.name} as {view.sql};\n" for view in views)
+    warehouse = root / WAREHOUSE
+    with exclusive_lock(root / "locks" / "catalog.lock"):
+        if warehouse.exists() and (root / VIEWS).exists() and (root / VIEWS).read_text(encoding="utf-8") == session:
+            return False
+        aside = root / f".{WAREHOUSE}.{os.getpid()}.aside"
+        aside.unlink(missing_ok=True)
+        _build(aside, views)
+        sync_file(aside)
+        aside.chmod(0o444)
+        # A log left by somebody who opened the old file for writing would make the new one unreadable.
+        (root / f"{WAREHOUSE}.wal").unlink(missing_ok=True)
+        replace_durably(aside, warehouse)
+        write_durably(root / VIEWS, session.encode(), mode=0o444)
+        return True
+
+
+def _build(path: Path, views: Sequence[View]) -> None:
+    with utc_connection() as connection:
+        connection.execute(f"attach {quoted(str(path))} as built")
+        connection.execute("use built")
+        for view in views:
+            connection.execute(f"create view {view.name} as {view.sql}")
+            connection.execute(f"comment on view {view.name} is {quoted(view.comment)}")
+        connection.execute("use memory")
+        connection.execute("detach built")
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    names = {
+        pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean", pa.date32(): "date",
+    }  # fmt: skip
+    return names.get(kind, "timestamptz")

@@ -1,0 +1,30 @@
+"""DuckDB connections of the pipeline: UTC, no extensions from the network, a fixed number of threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+
+
+@contextmanager
+def utc_connection(*, threads: int = 2) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory connection that may read files, in UTC, for the length of the block."""
+    connection = duckdb.connect(":memory:", config=_CONFIG | {"threads": threads})
+    try:
+        # The machine's time zone must not reach a cast from instant to day.
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
+    """From here on ``connection`` opens no file and no network, and nobody can switch that back on."""
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")

@@ -1,0 +1,129 @@
+"""A use case's SQL, read from its folder: models, their order, and the version of its feature set."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from ml_pipeline.contracts.project import ProjectContract, load_project
+from ml_pipeline.contracts.source import SourceContract, load_sources
+from ml_pipeline.contracts.sql_models import FeatureContract, ModelContract, load_model_contracts
+from ml_pipeline.io.sql_checks import normalised_sql, refuse_unsafe
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, render
+
+MODEL_FOLDERS = ("staging", "features", "labels")
+SPINE = "spine"
+
+
+@dataclass(frozen=True)
+class SqlProject:
+    """Models by name with what they read, every one of them parsed and found safe."""
+
+    folder: Path
+    project: ProjectContract
+    sources: dict[str, SourceContract]
+    models: dict[str, SqlModel]
+    contracts: dict[str, ModelContract]
+
+    def in_folder(self, folder: str) -> tuple[SqlModel, ...]:
+        """Models of one folder, in the order of its YAML."""
+        return tuple(self.models[name] for name in self.contracts if self.models[name].folder == folder)
+
+    def needed_for(self, targets: Iterable[str]) -> tuple[SqlModel, ...]:
+        """``targets`` and all that they read, each after what it reads itself."""
+        graph: dict[str, tuple[str, ...]] = {}
+        waiting = list(targets)
+        while waiting:
+            name = waiting.pop()
+            if name not in graph:
+                graph[name] = self.models[name].refs
+                waiting.extend(graph[name])
+        ordered = {name: graph[name] for name in sorted(graph)}
+        try:
+            return tuple(self.models[name] for name in TopologicalSorter(ordered).static_order())
+        except CycleError as error:
+            raise SqlRefusedError(
+                self.models[error.args[1][0]].path, 1, f"models read each other in a circle: {error.args[1]}",
+                "move what they share into a model of its own",
+            ) from error  # fmt: skip
+
+    def lookbacks(self, models: Iterable[SqlModel]) -> dict[str, int | None]:
+        """For each source that ``models`` read, the longest lookback in days (None: a reference, read whole)."""
+        longest: dict[str, int | None] = {}
+        for model in models:
+            for source, days in model.sources:
+                known = longest.get(source)
+                longest[source] = days if known is None or days is None else max(known, days)
+        return dict(sorted(longest.items()))
+
+    @cached_property
+    def feature_models(self) -> tuple[SqlModel, ...]:
+        return self.needed_for([SPINE, *(model.name for model in self.in_folder("features"))])
+
+    @cached_property
+    def features(self) -> tuple[FeatureContract, ...]:
+        """Every feature, in the order of ``features.yml``: the column order of the table and of the model."""
+        return tuple(column for model in self.in_folder("features") for column in self.contracts[model.name].columns)
+
+    @cached_property
+    def feature_set_version(self) -> str:
+        """Hash of everything that can change a feature's value: SQL, contracts, column order; comments cannot."""
+        parts = {
+            "sql": {model.name: normalised_sql(model) for model in self.feature_models},
+            "sources": {name: self.sources[name].model_dump(mode="json", include={"key", "columns", "reference"})
+                        for name in self.lookbacks(self.feature_models)},
+            "features": [feature.model_dump(include={"name", "type", "direction"}) for feature in self.features],
+            "entity_key": self.project.entity_key,
+            "clock": [self.project.timezone, self.project.cutoff.model_dump(mode="json"), str(self.project.first_night)],
+        }  # fmt: skip
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def feature_set_files(self) -> dict[str, bytes]:
+        """The files that make the feature set, by path inside the folder: what a model bundle keeps."""
+        names = {"project.yml", "sources.yml", *(model.path for model in self.feature_models)}
+        names |= {str(path.relative_to(self.folder)) for path in self.folder.glob("*/*.yml")
+                  if path.parent.name in ("staging", "features")}  # fmt: skip
+        return {name: (self.folder / name).read_bytes() for name in sorted(names)}
+
+
+def load_sql_project(folder: Path) -> SqlProject:
+    """Read and check every model below ``folder``.
+
+    Raises:
+        SqlRefusedError: a model is unsafe, undocumented or reads what does not exist; names file and line.
+    """
+    sources = load_sources(folder / "sources.yml")
+    models: dict[str, SqlModel] = {}
+    contracts: dict[str, ModelContract] = {}
+    for name in MODEL_FOLDERS:
+        contracts |= load_model_contracts(folder / name)
+        for path in sorted((folder / name).glob("*.sql")):
+            model = render(path, folder=folder, sources=sources)
+            models[model.name] = model
+    for model in models.values():
+        _require_known(model, models, contracts)
+        refuse_unsafe(model)
+    absent = sorted(set(contracts) - set(models))
+    if absent:
+        raise FileNotFoundError(f"the YAML below {folder.name} describes models {absent}, but there is no such .sql file")
+    return SqlProject(folder, load_project(folder), sources, models, contracts)
+
+
+def _require_known(model: SqlModel, models: dict[str, SqlModel], contracts: dict[str, ModelContract]) -> None:
+    unknown = [name for name in model.refs if name not in models]
+    if unknown:
+        raise SqlRefusedError(model.path, 1, f"ref('{unknown[0]}') names no model", f"models are {sorted(models)}")
+    if model.name not in contracts:
+        raise SqlRefusedError(
+            model.path, 1, f"model {model.name} is not described",
+            f"add an entry for it to the .yml file in {model.folder}/",
+        )  # fmt: skip
+    reads_outcome = [name for name in model.refs if models[name].folder == "labels"]
+    if reads_outcome and model.folder != "labels":
+        raise SqlRefusedError(
+            model.path, 1, f"{model.folder}/ model {model.name} reads label model {reads_outcome[0]}",
+            "labels are for training only; aggregate earlier outcomes with source('…', lookback_days=…)",
+        )  # fmt: skip

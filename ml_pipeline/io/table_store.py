@@ -1,0 +1,196 @@
+"""Published tables: Delta, partitioned by ``score_date``; one publish, of one night or many, is one commit.
+
+Delta Lake's log (Armbrust et al., VLDB 2020) makes a commit visible whole or not at all, keeps concurrent writers
+from losing each other's work and keeps every earlier revision readable. ``deltalake`` must not be used in a forked
+process: its runtime panics there; spawn instead.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.io.content_hash import content_hash
+from ml_pipeline.io.duckdb_connections import utc_connection
+from ml_pipeline.nights import Night, contiguous_runs
+
+_TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
+_KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
+_NIGHTS_KEY = "nights"
+_EPOCH = Night(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class PublishedNight:
+    """What the log says of one night: its content, what it was made from, and its row counts."""
+
+    content_hash: str
+    inputs_hash: str
+    rows: int
+    facts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What a publish changed. No commit was made when ``changed`` is empty (``version`` is then the old one)."""
+
+    table: str
+    version: int
+    changed: tuple[Night, ...]
+    unchanged: tuple[Night, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class NightInputs:
+    """What a night was made from (a hash), and counts worth keeping beside its content."""
+
+    inputs_hash: str
+    facts: dict[str, int]
+
+
+class TableStore:
+    """The Delta tables below one data root, named by their folder, for example ``raw/outcomes``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, table: str) -> Path:
+        """Folder of ``table``. Raises ValueError for a name outside the allow-list (no way out of the root)."""
+        if not _TABLE_PATTERN.fullmatch(table):
+            raise ValueError(f"{table!r} is not a table name")
+        return self.root / table
+
+    def exists(self, table: str) -> bool:
+        return (self.path(table) / "_delta_log").is_dir()
+
+    def version(self, table: str) -> int:
+        """Version of the newest commit, -1 for a table that was never published."""
+        return self._open(table).version() if self.exists(table) else -1
+
+    def published(self, table: str) -> dict[Night, PublishedNight]:
+        """Every night ever published, with its present hashes; a night of zero rows is published too."""
+        found: dict[Night, PublishedNight] = {}
+        if not self.exists(table):
+            return found
+        for commit in self._open(table).history():
+            for night, facts in json.loads(commit.get(_NIGHTS_KEY, "{}")).items():
+                found.setdefault(Night.fromisoformat(night), PublishedNight(**facts))
+        return dict(sorted(found.items()))
+
+    def publish(
+        self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str]
+    ) -> PublishResult:
+        """Make ``rows`` the whole content of ``nights``, in one commit.
+
+        Args:
+            table: folder name of the table.
+            rows: rows of exactly those nights, with a date32 column ``score_date``.
+            nights: every night that is replaced, also those that have no row, with what it was made from.
+            key: columns that order the rows of a night; with ``score_date`` they name a row.
+
+        Raises:
+            ValueError: a row belongs to a night that was not named.
+        """
+        rows = rows.sort_by([(SCORE_DATE, "ascending"), *((name, "ascending") for name in key)]).combine_chunks()
+        parts = _parts_by_night(rows, nights)
+        old = self.published(table)
+        new = {
+            night: PublishedNight(content_hash(part), nights[night].inputs_hash, part.num_rows, nights[night].facts)
+            for night, part in parts.items()
+        }
+        changed = [
+            night for night in sorted(new) if night not in old or old[night].content_hash != new[night].content_hash
+        ]
+        if changed:
+            self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
+        unchanged = tuple(night for night in sorted(new) if night not in set(changed))
+        return PublishResult(table, self.version(table), tuple(changed), unchanged, rows.num_rows)
+
+    def _commit(
+        self, table: str, rows: pa.Table, changed: Sequence[Night], new: Mapping[Night, PublishedNight]
+    ) -> None:
+        from deltalake import CommitProperties, write_deltalake
+
+        notes = {_NIGHTS_KEY: json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)}
+        properties = CommitProperties(custom_metadata=notes, max_commit_retries=50)
+        # The table is made first and empty: a night of zero rows needs a table to be recorded in.
+        if not self.exists(table):
+            write_deltalake(
+                self.path(table), rows.slice(0, 0), partition_by=[SCORE_DATE], mode="ignore", configuration=_KEEP_HISTORY
+            )
+        write_deltalake(
+            self.path(table), rows, partition_by=[SCORE_DATE], mode="overwrite", predicate=_predicate(changed),
+            commit_properties=properties,
+        )  # fmt: skip
+
+    def files(self, table: str, nights: Sequence[Night] | None = None) -> list[Path]:
+        """The live Parquet files of ``nights`` (all, if None), sorted: an explicit list is a snapshot, a glob is not."""
+        if not self.exists(table):
+            return []
+        wanted = None if nights is None else {f"{SCORE_DATE}={night}" for night in nights}
+        names = [unquote(uri.removeprefix("file://")) for uri in self._open(table).file_uris()]
+        paths = sorted(Path(name) for name in names)
+        return [path for path in paths if wanted is None or path.parent.name in wanted]
+
+    def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
+        """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
+        found = []
+        for path in sorted((self.path(table) / "_delta_log").glob("[0-9]*.json")):
+            actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            names = [unquote(action["add"]["path"]) for action in actions if "add" in action]
+            files = sorted(self.path(table) / name for name in names)
+            if kept := [file for file in files if file.exists()]:
+                found.append((int(path.stem), kept))
+        return found
+
+    def read(self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of ``nights`` in night order, within a night in key order; ``score_date`` comes first.
+
+        Raises:
+            FileNotFoundError: the table was never published.
+        """
+        if not self.exists(table):
+            raise FileNotFoundError(f"table {table} was never published; materialise the asset {table} first")
+        schema = self.schema(table)
+        names = [SCORE_DATE, *(name for name in columns or schema.names if name != SCORE_DATE)]
+        wanted = pa.schema([schema.field(name) for name in names])
+        files = [str(path) for path in self.files(table, nights)]
+        if not files:
+            return wanted.empty_table()
+        with utc_connection() as connection:
+            found = connection.read_parquet(files, hive_partitioning=True)
+            return found.select(*names).to_arrow_table().cast(wanted)
+
+    def schema(self, table: str) -> pa.Schema:
+        """Arrow schema of ``table`` as readers get it."""
+        return pa.schema(self._open(table).schema().to_arrow())
+
+    def _open(self, table: str):  # type: ignore[no-untyped-def]
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.path(table))
+
+
+def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:
+    """Zero-copy slices of sorted ``rows``, one for each named night (empty where it has no row)."""
+    days = rows.column(SCORE_DATE).cast(pa.int32()).to_numpy()
+    parts = {}
+    for night in sorted(nights):
+        number = (night - _EPOCH).days
+        start, stop = days.searchsorted(number, "left"), days.searchsorted(number, "right")
+        parts[night] = rows.slice(int(start), int(stop - start))
+    if sum(part.num_rows for part in parts.values()) != rows.num_rows:
+        raise ValueError("rows of a night that is not being published were handed in")
+    return parts
+
+
+def _predicate(nights: Sequence[Night]) -> str:
+    # Spelled as runs: 365 single equalities make the log's query planner slow.
+    runs = contiguous_runs(nights, longest=len(nights))
+    return " or ".join(f"({SCORE_DATE} >= '{first}' and {SCORE_DATE} <= '{last}')" for first, last in runs)

@@ -1,0 +1,134 @@
+"""What goes into a model bundle, and how a scorer comes out of one again."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ml_pipeline.domain.calibration import Calibrator, calibrator_from_json
+from ml_pipeline.domain.evaluation import Metrics, evaluate
+from ml_pipeline.domain.feature_matrix import FeatureEncoder, encoder_from_json
+from ml_pipeline.domain.model_card import model_card
+from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.splits import Blocks
+from ml_pipeline.domain.training import TrainedTrees
+from ml_pipeline.io.code_version import code_version, package_versions
+from ml_pipeline.io.model_bundle import ModelBundle, json_bytes, parquet_bytes
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.training_rows import LabelledRows
+
+_REFERENCE_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """What a training learned."""
+
+    encoder: FeatureEncoder
+    trees: TrainedTrees
+    calibrator: Calibrator
+    threshold: float
+
+    @property
+    def scorer(self) -> Scorer:
+        return Scorer(self.encoder, self.trees.text, self.calibrator, self.threshold)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Labels of the test block, and the probabilities of model and baseline on it; each of shape (rows,)."""
+
+    labels: NDArray[np.float64]
+    model: NDArray[np.float64]
+    baseline: NDArray[np.float64]
+
+    @property
+    def model_metrics(self) -> Metrics:
+        return evaluate(self.labels, self.model)
+
+    @property
+    def baseline_metrics(self) -> Metrics:
+        return evaluate(self.labels, self.baseline)
+
+
+def measure(site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel) -> Contest:
+    """Read the test block: the one time that a training does."""
+    test = rows.block(blocks.test)
+    probability = model.calibrator.probability(
+        raw_scores(model.scorer, model.encoder.transform(test.rows), threads=site.threads)
+    )
+    otherwise = float(rows.block(blocks.train).labels.mean())
+    return Contest(test.labels, probability, baseline_rates(site, test.rows, otherwise))
+
+
+def baseline_rates(site: Site, rows: pa.Table, otherwise: float) -> NDArray[np.float64]:
+    """The baseline's probability of each row, ``otherwise`` where it has none."""
+    rates = rows.column(site.project.baseline.feature).to_numpy().astype(np.float64)
+    return np.where(np.isnan(rates), otherwise, rates)
+
+
+def load_scorer(bundle: ModelBundle) -> Scorer:
+    """Rebuild the scorer of a verified bundle: text and numbers only."""
+    return Scorer(
+        encoder_from_json(bundle.json("feature_columns.json")),
+        bundle.text("model.txt"),
+        calibrator_from_json(bundle.json("calibrator.json")),
+        float(bundle.json("threshold.json")["threshold"]),
+    )
+
+
+def bundle_files(
+    site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel, contest: Contest, night: Night
+) -> dict[str, bytes]:
+    """Every file of the bundle but the manifest."""
+    mine, theirs = contest.model_metrics, contest.baseline_metrics
+    counts = {block.purpose: len(rows.block(block).labels) for block in blocks.in_order}
+    card = model_card(
+        site.project, trained_on=night, feature_set_version=site.sql.feature_set_version, blocks=blocks,
+        rows_by_block=counts, model=mine, baseline=theirs, calibrator=model.calibrator.kind, threshold=model.threshold,
+        gain_by_feature=model.trees.gain_by_feature,
+    )  # fmt: skip
+    return {
+        "model.txt": model.trees.text.encode(),
+        "calibrator.json": json_bytes(model.calibrator.as_json()),
+        "threshold.json": json_bytes({"threshold": model.threshold, "costs": site.project.decision.model_dump()}),
+        "feature_columns.json": json_bytes(model.encoder.as_json()),
+        "metrics.json": json_bytes({"test": {"model": mine.as_dict(), "baseline": theirs.as_dict()}, "rows": counts}),
+        "baseline.parquet": parquet_bytes(_baseline_table(site, rows)),
+        "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
+        "model_card.md": card.encode(),
+        **{f"feature_set/{name}": content for name, content in site.sql.feature_set_files().items()},
+    }
+
+
+def bundle_facts(
+    site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel, night: Night
+) -> dict[str, object]:
+    """What the manifest says besides the hashes of the files: no clock, no host, so that equal models are equal."""
+    return {
+        "trained_on": str(night),
+        "blocks": {block.purpose: [str(block.first), str(block.last)] for block in blocks.in_order},
+        "feature_set_version": site.sql.feature_set_version,
+        "positive_share": float(rows.block(blocks.train).labels.mean()),
+        "seed": site.project.training.seed,
+        "code_version": code_version(),
+        "packages": package_versions(),
+        "tree_count": model.trees.tree_count,
+        "gain_by_feature": model.trees.gain_by_feature,
+    }
+
+
+def _baseline_table(site: Site, rows: LabelledRows) -> pa.Table:
+    """Observed rate and rows by the baseline's keys over all labelled rows: what serves when no model can."""
+    keys = list(site.project.baseline.keys)
+    table = rows.rows.select(keys).append_column("label", pa.array(rows.labels))
+    grouped = table.group_by(keys).aggregate([("label", "mean"), ("label", "count")])
+    return grouped.rename_columns([*keys, "rate", "rows"]).sort_by([(name, "ascending") for name in keys])
+
+
+def _reference_sample(rows: pa.Table, encoder: FeatureEncoder) -> pa.Table:
+    """Every n-th training row in key order: the same sample each time, from all nights alike."""
+    step = max(1, rows.num_rows // _REFERENCE_ROWS)
+    return rows.select(list(encoder.names)).take(pa.array(np.arange(0, rows.num_rows, step)))

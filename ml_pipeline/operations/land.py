@@ -1,0 +1,135 @@
+"""Lands a source: reads what became known, checks it, publishes what keeps the contract, quarantines the rest."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml_pipeline.contracts.rows import require_shape
+from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE, SourceContract
+from ml_pipeline.contracts.tables import QUARANTINE_SCHEMA
+from ml_pipeline.domain.landing import RowAccount, SortedRows, sort_rows
+from ml_pipeline.io.table_store import NightInputs, PublishResult
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.site import Site
+
+
+class LandingBlockedError(RuntimeError):
+    """A night of a source was not landed; nothing of this call was published."""
+
+
+@dataclass(frozen=True)
+class LandedNights:
+    """What a landing did. ``accounts`` holds each requested night that was read anew."""
+
+    source: str
+    accounts: dict[Night, RowAccount]
+    published: PublishResult | None
+    unchanged: tuple[Night, ...]
+
+
+def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool = False) -> LandedNights:
+    """Land ``nights`` of ``source``; nights that were landed from the same delivery and contract are left alone.
+
+    Args:
+        site: the installation.
+        source: name of the source.
+        nights: the nights to land.
+        may_restate: let a landed night change. Off, because what a night knew must not be edited later: a row
+            that came late belongs to the night of its arrival.
+
+    Raises:
+        LandingBlockedError: too many rows break the contract, the account does not balance, or a landed night
+            would change. Names source, night, rule and remedy.
+    """
+    site.calendar.require(nights)
+    contract = site.sql.sources[source]
+    table = f"raw/{source}"
+    inputs = {night: _inputs_hash(site, contract, night) for night in sorted(set(nights))}
+    before = site.tables.published(table)
+    stale = [night for night in inputs if night not in before or before[night].inputs_hash != inputs[night]]
+    unchanged = tuple(night for night in inputs if night not in set(stale))
+    if not stale:
+        return LandedNights(source, {}, None, unchanged)
+    sorted_rows = sort_rows(_read(site, contract, stale), contract)
+    accounts = {night: sorted_rows.accounts.get(str(night), RowAccount(0, 0, 0, 0)) for night in stale}
+    _require_acceptable(contract, accounts, sorted_rows)
+    if not may_restate:
+        _require_same_rows(site, contract, sorted_rows, [night for night in stale if night in before])
+    notes = {night: NightInputs(inputs[night], asdict(account)) for night, account in accounts.items()}
+    # Quarantine first: if the process dies between the commits, a re-run finds the landed table still old.
+    site.tables.publish(f"quarantine/{source}", _quarantine(sorted_rows), notes, key=["row", "rule", "column"])
+    published = site.tables.publish(table, sorted_rows.landed, notes, key=[*contract.key, KNOWN_AT])
+    return LandedNights(source, accounts, published, unchanged)
+
+
+def _inputs_hash(site: Site, contract: SourceContract, night: Night) -> str:
+    window = site.calendar.known_window(night, night)
+    parts = [site.connector.fingerprint(contract), contract.model_dump(mode="json"), str(window)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _read(site: Site, contract: SourceContract, nights: Sequence[Night]) -> pa.Table:
+    """Rows of ``nights`` in a total order, with the night that each belongs to."""
+    first, last = min(nights), max(nights)
+    rows = require_shape(site.connector.read(contract, site.calendar.known_window(first, last)), contract)
+    known_at = rows.column(KNOWN_AT)
+    if known_at.null_count:
+        raise LandingBlockedError(
+            f"source {contract.name}: {known_at.null_count} rows have no {KNOWN_AT}, so no night can own them; "
+            "deliver the instant at which each row became known"
+        )
+    belongs = site.calendar.nights_known(known_at.cast(pa.int64()).to_numpy(), first, last)
+    rows = rows.append_column(SCORE_DATE, pa.array(belongs, pa.date32()))
+    if len(nights) <= (last - first).days:
+        rows = rows.filter(pc.is_in(rows.column(SCORE_DATE), value_set=pa.array(sorted(nights), pa.date32())))
+    order = [SCORE_DATE, *contract.key, KNOWN_AT, *contract.column_names]
+    return rows.sort_by([(name, "ascending") for name in dict.fromkeys(order)]).combine_chunks()
+
+
+def _require_acceptable(
+    contract: SourceContract, accounts: Mapping[Night, RowAccount], sorted_rows: SortedRows
+) -> None:
+    for night, account in accounts.items():
+        if not account.is_balanced:
+            raise LandingBlockedError(f"source {contract.name}, night {night}: rows do not add up, {account}")
+        if account.quarantined_share > contract.max_quarantined_share:
+            rules = sorted({f"{broken.column}: {broken.rule}" for broken in sorted_rows.broken})
+            raise LandingBlockedError(
+                f"source {contract.name}, night {night}: {account.quarantined} of {account.read} rows break the contract "
+                f"(allowed share {contract.max_quarantined_share:.2%}). Rules broken: {'; '.join(rules[:10])}. Nothing was "
+                "landed; correct the delivery, or the contract in sources.yml"
+            )
+
+
+def _require_same_rows(site: Site, contract: SourceContract, sorted_rows: SortedRows, nights: Sequence[Night]) -> None:
+    if not nights:
+        return
+    wanted = pa.array(nights, pa.date32())
+    new = sorted_rows.landed.filter(pc.is_in(sorted_rows.landed.column(SCORE_DATE), value_set=wanted))
+    old = site.tables.read(f"raw/{contract.name}", nights).select(new.schema.names)
+    order = [(name, "ascending") for name in (SCORE_DATE, *contract.key, KNOWN_AT)]
+    if not new.sort_by(order).equals(old.sort_by(order)):
+        raise LandingBlockedError(
+            f"source {contract.name}: nights {nights[0]} to {nights[-1]} were landed before and would now hold other "
+            f"rows ({old.num_rows} before, {new.num_rows} now). Nothing landed is edited: deliver late or corrected rows "
+            "with the known_at of their arrival, or land again with may_restate if the past itself was wrong"
+        )
+
+
+def _quarantine(sorted_rows: SortedRows) -> pa.Table:
+    rows = sorted_rows.rows
+    broken = sorted_rows.broken
+    taken = rows.take(pa.array([rule.row for rule in broken], pa.int64()))
+    columns = {
+        SCORE_DATE: taken.column(SCORE_DATE).combine_chunks(),
+        "row": [rule.row for rule in broken],
+        "rule": [rule.rule for rule in broken],
+        "column": [rule.column for rule in broken],
+        "value": [rule.value for rule in broken],
+        "content": [json.dumps(row, default=str, sort_keys=True) for row in taken.drop([SCORE_DATE]).to_pylist()],
+    }
+    return pa.table(columns, schema=QUARANTINE_SCHEMA)

@@ -1,0 +1,130 @@
+"""Rebuilds the analysts' catalog from what is published now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
+from ml_pipeline.contracts.tables import DECISION_SCHEMA, DRIFT_SCHEMA, PERFORMANCE_SCHEMA, QUARANTINE_SCHEMA, scores_schema
+from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
+from ml_pipeline.operations.site import Site, features_table
+
+_PROMOTION_COLUMNS = {
+    "number": "bigint", "recorded_at": "timestamptz", "challenger": "varchar", "champion_before": "varchar",
+    "effective_from": "date", "is_promoted": "boolean", "reasons": "varchar[]",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Published:
+    """One table as a view shows it."""
+
+    table: str
+    schema: pa.Schema
+
+
+def publish_catalog(site: Site) -> bool:
+    """Write ``warehouse.duckdb`` and ``views.sql``; False if nothing has changed since."""
+    views = [
+        _table_view(site, "scores", _Published("scores", _scores_schema(site)), "What was scored, as it stands now."),
+        _revisions(site),
+        _labels(site),
+        *_sources(site),
+        *_monitoring(site),
+        _features(site),
+        _quarantine(site),
+        View(
+            "promotions",
+            json_select(site.ledger("promotions").paths(), _PROMOTION_COLUMNS),
+            "Every verdict of the gate, with reasons.",
+        ),
+    ]
+    return write_catalog(site.data, [*views, *_marts(site)])
+
+
+def _scores_schema(site: Site) -> pa.Schema:
+    if site.tables.exists("scores"):
+        return site.tables.schema("scores")
+    return scores_schema([pa.field(name, pa.string()) for name in site.project.entity_key])
+
+
+def _table_view(site: Site, name: str, published: _Published, comment: str) -> View:
+    exists = site.tables.exists(published.table)
+    schema = site.tables.schema(published.table) if exists else published.schema
+    return View(name, files_select(site.tables.files(published.table), schema), comment)
+
+
+def _revisions(site: Site) -> View:
+    """All that was ever said: each file of the log with the version that published it and the one that replaced it."""
+    selects = []
+    schema = _scores_schema(site)
+    for version, files in site.tables.revisions("scores"):
+        rows = files_select(files, schema)
+        selects.append(f"select {version} as revision, * from ({rows})")
+    body = " union all ".join(selects) or f"select 0::bigint as revision, * from ({files_select([], schema)})"
+    return View("score_revisions", body, "Every row ever published to scores, by the revision that published it.")
+
+
+def _labels(site: Site) -> View:
+    key = ", ".join(site.project.entity_key)
+    empty = pa.schema([pa.field(name, pa.string()) for name in (*site.project.entity_key, "labelled_date", "label")])
+    schema = site.tables.schema("labels") if site.tables.exists("labels") else empty
+    if not site.tables.exists("labels"):
+        return View("labels", files_select([], schema), "Labels as last known.")
+    rows = files_select(site.tables.files("labels"), schema)
+    body = (
+        f"select * rename ({SCORE_DATE} as known_on) from ({rows}) qualify row_number() over "
+        f"(partition by {key}, labelled_date order by {SCORE_DATE} desc, label_known_at desc) = 1"
+    )
+    return View("labels", body, "Labels as last known; known_on is the night that learned them.")
+
+
+def _sources(site: Site) -> list[View]:
+    views = []
+    for name, contract in site.sql.sources.items():
+        schema = contract.arrow_schema().insert(0, pa.field(SCORE_DATE, pa.date32()))
+        rows = files_select(site.tables.files(f"raw/{name}"), schema)
+        body = (
+            f"select * rename ({SCORE_DATE} as known_on) from ({rows}) qualify row_number() over "
+            f"(partition by {', '.join(contract.key)} order by {SCORE_DATE} desc, {KNOWN_AT} desc) = 1"
+        )
+        views.append(View(name, body, f"{contract.description} As last known."))
+    return views
+
+
+def _monitoring(site: Site) -> list[View]:
+    tables: Sequence[tuple[str, pa.Schema, str]] = (
+        ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
+        ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
+        ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
+    )
+    return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]
+
+
+def _features(site: Site) -> View:
+    empty = pa.schema([pa.field(SCORE_DATE, pa.date32())])
+    published = _Published(features_table(site.sql), empty)
+    return _table_view(site, "features", published, f"Features of version {site.sql.feature_set_version}.")
+
+
+def _quarantine(site: Site) -> View:
+    selects = [
+        f"select {quoted(name)} as source, * from ({files_select(files, QUARANTINE_SCHEMA)})"
+        for name in site.sql.sources
+        if (files := site.tables.files(f"quarantine/{name}"))
+    ]
+    body = " union all ".join(selects) or f"select ''::varchar as source, * from ({files_select([], QUARANTINE_SCHEMA)})"
+    return View("quarantine", body, "Rows that broke their contract: rule, column, value and the row itself.")
+
+
+def _marts(site: Site) -> list[View]:
+    """The use case's own views over the published ones, in name order."""
+    paths: list[Path] = sorted((site.sql.folder / "marts").glob("*.sql"))
+    return [View(path.stem, path.read_text(encoding="utf-8").strip().rstrip(";"), _first_comment(path)) for path in paths]
+
+
+def _first_comment(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[0].removeprefix("--").strip() if lines and lines[0].startswith("--") else path.stem

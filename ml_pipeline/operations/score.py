@@ -1,0 +1,149 @@
+"""Scores nights: write, audit, publish. One commit for the whole call, or none."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.contracts.tables import scores_schema
+from ml_pipeline.domain.audit import ScoreAudit, audit_scores
+from ml_pipeline.domain.scoring import Scorer, ranks, score_matrix
+from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
+from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.build import build_features
+from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.promote import champions_of
+from ml_pipeline.operations.publish_catalog import publish_catalog
+from ml_pipeline.operations.site import Site, features_table
+
+SCORES = "scores"
+AS_OF = "as_of"
+
+
+class ScoreAuditError(RuntimeError):
+    """Scores failed their audit; what was published before stands."""
+
+
+@dataclass(frozen=True)
+class ScoredNights:
+    """What a scoring did, and which version served each night."""
+
+    published: PublishResult
+    version_by_night: dict[Night, str]
+    audits: tuple[ScoreAudit, ...]
+
+
+def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
+    """Score ``nights``, each with the model that was champion on it, and publish them in one commit.
+
+    Nights whose features and model have not changed are left alone.
+
+    Raises:
+        NoChampionError: a night has no champion. BundleError: its bundle is damaged.
+        ScoreAuditError: the scores of a night are not fit to publish; nothing was.
+    """
+    site.calendar.require(nights)
+    before = site.tables.published(SCORES)
+    parts: list[pa.Table] = []
+    inputs: dict[Night, NightInputs] = {}
+    version_by_night: dict[Night, str] = {}
+    audits: list[ScoreAudit] = []
+    for version, its_nights in champions_of(site, nights).items():
+        bundle = read_bundle(site.models, version)
+        build_features(site, its_nights, sql=bundle.feature_set())
+        fresh = _inputs(site, bundle, its_nights)
+        version_by_night |= dict.fromkeys(its_nights, version)
+        stale = [night for night in its_nights if _is_stale(night, fresh, before)]
+        if stale:
+            rows = _score_with(site, bundle, stale)
+            audits.extend(_audited(site, rows, bundle, stale))
+            parts.append(rows)
+            inputs |= {night: fresh[night] for night in stale}
+            site.progress(f"{SCORES}: {rows.num_rows:,} rows of {len(stale)} nights by {version}")
+    result = _publish(site, parts, inputs, before, sorted(version_by_night))
+    publish_catalog(site)
+    return ScoredNights(result, version_by_night, tuple(audits))
+
+
+def _publish(
+    site: Site, parts: list[pa.Table], inputs: dict[Night, NightInputs], before: dict[Night, PublishedNight],
+    nights: Sequence[Night],
+) -> PublishResult:  # fmt: skip
+    current = tuple(night for night in nights if night not in inputs)
+    rows = sum(before[night].rows for night in current)
+    if not parts:
+        return PublishResult(SCORES, site.tables.version(SCORES), (), current, rows)
+    result = site.tables.publish(SCORES, pa.concat_tables(parts), inputs, key=site.project.entity_key)
+    unchanged = tuple(sorted((*current, *result.unchanged)))
+    return PublishResult(SCORES, result.version, result.changed, unchanged, rows + result.rows)
+
+
+def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Night, NightInputs]:
+    features = site.tables.published(features_table(bundle.feature_set()))
+    return {
+        night: NightInputs(
+            hashlib.sha256(json.dumps([bundle.version, features[night].content_hash, AS_OF]).encode()).hexdigest(), {}
+        )
+        for night in nights
+    }
+
+
+def _is_stale(night: Night, fresh: dict[Night, NightInputs], before: dict[Night, PublishedNight]) -> bool:
+    return night not in before or before[night].inputs_hash != fresh[night].inputs_hash
+
+
+def _score_with(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> pa.Table:
+    """Score rows of ``nights``, in night and key order."""
+    scorer = load_scorer(bundle)
+    sql = bundle.feature_set()
+    key = sql.project.entity_key
+    features = site.tables.read(features_table(sql), nights)
+    features = features.sort_by([(name, "ascending") for name in (SCORE_DATE, *key)]).combine_chunks()
+    scored = score_matrix(scorer, scorer.encoder.transform(features), threads=site.threads)
+    dates = features.column(SCORE_DATE).to_numpy()
+    cutoffs = {np.datetime64(night): site.calendar.cutoff(night) for night in nights}
+    columns = {
+        SCORE_DATE: features.column(SCORE_DATE),
+        **{name: features.column(name) for name in key},
+        "cutoff_at": pa.array([cutoffs[date] for date in dates], pa.timestamp("us", tz="UTC")),
+        "score": scored.score,
+        "probability": scored.probability,
+        "rank": ranks(dates, scored.probability),
+        "decision": scored.probability >= scorer.threshold,
+        **{f"reason_{place}": scored.reasons[:, place - 1] for place in (1, 2, 3)},
+        **_constants(site, bundle, scorer, features.num_rows),
+    }
+    schema = scores_schema([features.schema.field(name) for name in key])
+    return pa.table([_as_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _constants(site: Site, bundle: ModelBundle, scorer: Scorer, rows: int) -> dict[str, pa.Array]:
+    values = {
+        "threshold": scorer.threshold, "served_by": "champion", "model_name": site.project.name,
+        "model_version": bundle.version, "feature_set_version": bundle.manifest["feature_set_version"],
+        "backfill_policy": AS_OF,
+    }  # fmt: skip
+    return {name: pa.repeat(pa.scalar(value), rows) for name, value in values.items()}
+
+
+def _as_array(values: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return values.cast(wanted) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, wanted)
+
+
+def _audited(site: Site, rows: pa.Table, bundle: ModelBundle, nights: Sequence[Night]) -> list[ScoreAudit]:
+    features = site.tables.published(features_table(bundle.feature_set()))
+    expected = {night: features[night].rows for night in nights}
+    audits = audit_scores(rows, expected, bundle.feature_set().project.entity_key)
+    failed = [audit for audit in audits if audit.broken]
+    if failed:
+        shown = "; ".join(f"night {audit.night}: {', '.join(audit.broken)}" for audit in failed[:5])
+        raise ScoreAuditError(
+            f"table {SCORES}: {len(failed)} of {len(audits)} nights failed the audit ({shown}). Nothing was published; "
+            f"the nights keep what they had. Model {bundle.version}"
+        )
+    return audits

@@ -1,0 +1,91 @@
+"""Trains a model as of a night: blocks, trees, calibration, evaluation, bundle, MLflow version."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from ml_pipeline.domain.calibration import Calibrator, fit_calibrator
+from ml_pipeline.domain.decision import cost_threshold
+from ml_pipeline.domain.feature_matrix import fit_encoder
+from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.splits import Blocks, split_blocks
+from ml_pipeline.domain.training import train_trees
+from ml_pipeline.io.code_version import code_version, package_versions
+from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, read_bundle, write_bundle
+from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.operations.build import LABELS
+from ml_pipeline.operations.bundle_contents import FittedModel, bundle_files, bundle_facts, measure
+from ml_pipeline.operations.register import draw_plots, register
+from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training; ``is_new`` is False if the same inputs had been trained before."""
+
+    bundle: ModelBundle
+    is_new: bool
+
+
+def train(site: Site, night: Night) -> Training:
+    """Train as of ``night``: from partitions up to it, and from labels known by its cutoff.
+
+    Raises:
+        ValueError: too little history. LookupError: features or labels of a needed night are missing.
+    """
+    blocks = split_blocks(
+        site.project.training, trained_on=night, first_night=site.project.first_night,
+        label_horizon_nights=site.project.label.horizon_nights,
+    )  # fmt: skip
+    inputs_hash = _inputs_hash(site, blocks, night)
+    existing = _find_bundle(site, night, inputs_hash)
+    if existing is not None:
+        register(site, existing)
+        return Training(existing, is_new=False)
+    table = features_table(site.sql)
+    rows = labelled_rows(site, table, first=blocks.train.first, last=blocks.test.last, known_by=night)
+    model = _fit(site, rows, blocks)
+    site.progress(f"trained {model.trees.tree_count} trees on nights {blocks.train.first} to {blocks.train.last}")
+    contest = measure(site, rows, blocks, model)
+    files = bundle_files(site, rows, blocks, model, contest, night)
+    facts = bundle_facts(site, rows, blocks, model, night)
+    bundle = write_bundle(site.models, files, {**facts, "inputs_hash": inputs_hash}, label=str(night))
+    draw_plots(site, bundle, contest)
+    register(site, bundle)
+    return Training(bundle, is_new=True)
+
+
+def _inputs_hash(site: Site, blocks: Blocks, night: Night) -> str:
+    features = site.tables.published(features_table(site.sql))
+    labels = site.tables.published(LABELS)
+    opened = nights_between(blocks.train.first, night)
+    parts = [
+        site.sql.feature_set_version, site.project.model_dump(mode="json"), code_version(), package_versions(),
+        [features[past].content_hash for past in opened if past in features and past <= blocks.test.last],
+        [labels[past].content_hash for past in opened if past in labels],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _find_bundle(site: Site, night: Night, inputs_hash: str) -> ModelBundle | None:
+    for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
+        if json.loads(path.read_text(encoding="utf-8")).get("inputs_hash") == inputs_hash:
+            return read_bundle(site.models, path.parent.name)
+    return None
+
+
+def _fit(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:
+    train_rows = rows.block(blocks.train)
+    encoder = fit_encoder(train_rows.rows, site.sql.features)
+    early = rows.block(blocks.early_stop)
+    trees = train_trees(
+        site.project.training, encoder,
+        train=(encoder.transform(train_rows.rows), train_rows.labels),
+        early_stop=(encoder.transform(early.rows), early.labels),
+        threads=site.threads,
+    )  # fmt: skip
+    held = rows.block(blocks.calibrate)
+    uncalibrated = Scorer(encoder, trees.text, Calibrator("sigmoid", (1.0, 0.0), (), {}), 0.5)
+    scores = raw_scores(uncalibrated, encoder.transform(held.rows), threads=site.threads)
+    return FittedModel(encoder, trees, fit_calibrator(scores, held.labels, held.nights), cost_threshold(site.project.decision))
