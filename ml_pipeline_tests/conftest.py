@@ -12,7 +12,7 @@ from ml_pipeline.operations.land import land
 from ml_pipeline.operations.site import Site, open_site
 from ml_pipeline_tests.shop_deliveries import write_deliveries
 
-settings.register_profile("ml_pipeline", deadline=None, max_examples=40, derandomize=True)
+settings.register_profile("ml_pipeline", deadline=None, max_examples=40, derandomize=True, database=None)
 settings.load_profile("ml_pipeline")
 
 _HERE = Path(__file__).parent

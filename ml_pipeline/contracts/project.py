@@ -82,6 +82,7 @@ class MonitoringContract(_Frozen):
         cool_down_nights: nights after a training in which no other is asked for.
         report_weekday: the weekday (Monday is 0) whose nights get Evidently's report.
         report_rows: rows of the deterministic samples that Evidently is given.
+        report_features: how many features it compares, those that the model gains most from.
     """
 
     window_nights: int = Field(ge=1)
@@ -91,6 +92,7 @@ class MonitoringContract(_Frozen):
     cool_down_nights: int = Field(ge=1)
     report_weekday: int = Field(ge=0, le=6)
     report_rows: int = Field(ge=100)
+    report_features: int = Field(ge=1)
 
 
 class DefaultRunContract(_Frozen):

@@ -12,10 +12,13 @@ def cost_threshold(contract: DecisionContract) -> float:
 
 
 def mean_cost(
-    contract: DecisionContract, labels: NDArray[np.float64], probabilities: NDArray[np.float64], threshold: float
+    contract: DecisionContract,
+    labels: NDArray[np.float64],
+    probabilities: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
 ) -> float:
-    """Cost a row of deciding by ``threshold``; shapes (rows,). NaN for no rows."""
-    acts = probabilities >= threshold
+    """Cost a row of acting where the probability reaches the row's threshold; all of shape (rows,). NaN for no rows."""
+    acts = probabilities >= thresholds
     false_alarms = contract.cost_false_alarm * (acts & (labels == 0))
     misses = contract.cost_miss * (~acts & (labels == 1))
     return float(np.mean(false_alarms + misses)) if len(labels) else float("nan")

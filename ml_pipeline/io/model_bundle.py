@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class ModelBundle:
     def table(self, name: str) -> pa.Table:
         return pq.read_table(self.folder / name, partitioning=None)
 
+    @cached_property
     def feature_set(self) -> SqlProject:
         """The very SQL that made the features of this model."""
         return load_sql_project(self.folder / "feature_set")

@@ -54,6 +54,13 @@ class NightInputs:
     facts: dict[str, int]
 
 
+def stale_nights(inputs: Mapping[Night, NightInputs], before: Mapping[Night, PublishedNight]) -> list[Night]:
+    """Nights that were never published, or were made from something else than ``inputs`` says."""
+    return [
+        night for night in sorted(inputs) if night not in before or before[night].inputs_hash != inputs[night].inputs_hash
+    ]
+
+
 class TableStore:
     """The Delta tables below one data root, named by their folder, for example ``raw/outcomes``."""
 

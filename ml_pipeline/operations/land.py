@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +13,7 @@ from ml_pipeline.contracts.rows import require_shape
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE, SourceContract
 from ml_pipeline.contracts.tables import QUARANTINE_SCHEMA
 from ml_pipeline.domain.landing import RowAccount, SortedRows, sort_rows
-from ml_pipeline.io.table_store import NightInputs, PublishResult
+from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.site import Site
 
@@ -45,13 +46,11 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
         LandingBlockedError: too many rows break the contract, the account does not balance, or a landed night
             would change. Names source, night, rule and remedy.
     """
-    site.calendar.require(nights)
     contract = site.sql.sources[source]
     table = f"raw/{source}"
-    inputs = {night: _inputs_hash(site, contract, night) for night in sorted(set(nights))}
     before = site.tables.published(table)
-    stale = [night for night in inputs if night not in before or before[night].inputs_hash != inputs[night]]
-    unchanged = tuple(night for night in inputs if night not in set(stale))
+    stale = stale_landings(site, source, nights)
+    unchanged = tuple(night for night in sorted(set(nights)) if night not in set(stale))
     if not stale:
         return LandedNights(source, {}, None, unchanged)
     sorted_rows = sort_rows(_read(site, contract, stale), contract)
@@ -59,11 +58,19 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
     _require_acceptable(contract, accounts, sorted_rows)
     if not may_restate:
         _require_same_rows(site, contract, sorted_rows, [night for night in stale if night in before])
-    notes = {night: NightInputs(inputs[night], asdict(account)) for night, account in accounts.items()}
+    notes = {night: NightInputs(_inputs_hash(site, contract, night), asdict(account)) for night, account in accounts.items()}
     # Quarantine first: if the process dies between the commits, a re-run finds the landed table still old.
     site.tables.publish(f"quarantine/{source}", _quarantine(sorted_rows), notes, key=["row", "rule", "column"])
     published = site.tables.publish(table, sorted_rows.landed, notes, key=[*contract.key, KNOWN_AT])
     return LandedNights(source, accounts, published, unchanged)
+
+
+def stale_landings(site: Site, source: str, nights: Sequence[Night]) -> list[Night]:
+    """Those of ``nights`` that were never landed from the present delivery under the present contract."""
+    site.calendar.require(nights)
+    contract = site.sql.sources[source]
+    inputs = {night: NightInputs(_inputs_hash(site, contract, night), {}) for night in set(nights)}
+    return stale_nights(inputs, site.tables.published(f"raw/{source}"))
 
 
 def _inputs_hash(site: Site, contract: SourceContract, night: Night) -> str:
@@ -124,9 +131,11 @@ def _quarantine(sorted_rows: SortedRows) -> pa.Table:
     rows = sorted_rows.rows
     broken = sorted_rows.broken
     taken = rows.take(pa.array([rule.row for rule in broken], pa.int64()))
+    # Rows are numbered within their night: the same number whether a night was landed alone or in a range.
+    starts = np.searchsorted(*(table.column(SCORE_DATE).to_numpy() for table in (rows, taken)), side="left")
     columns = {
         SCORE_DATE: taken.column(SCORE_DATE).combine_chunks(),
-        "row": [rule.row for rule in broken],
+        "row": [rule.row - int(start) for rule, start in zip(broken, starts, strict=True)],
         "rule": [rule.rule for rule in broken],
         "column": [rule.column for rule in broken],
         "value": [rule.value for rule in broken],

@@ -9,7 +9,7 @@ from ml_pipeline.domain.gate import Contestant, Verdict, judge
 from ml_pipeline.domain.scoring import raw_scores
 from ml_pipeline.io.locks import exclusive_lock
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
-from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.nights import Night, nights_back, nights_between
 from ml_pipeline.operations.build import build_features
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.site import Site, features_table
@@ -39,27 +39,40 @@ def champion_on(entries: Sequence[dict[str, Any]], night: Night) -> str | None:
 
 
 def promote_if_better(site: Site, version: str, night: Night) -> Promotion:
-    """Judge bundle ``version`` as of ``night`` and make it champion from that night on if the gate says so.
+    """Judge bundle ``version`` as of ``night`` and make it champion if the gate says so.
+
+    It serves from ``night`` on, or from the next night if ``night`` has been scored already.
 
     Reading the champion, judging and recording happen under one lock: without it three trainers that promote at
     once leave a worse champion in most rounds. The ledger is the truth; MLflow's aliases follow it.
     """
     with exclusive_lock(site.lock_file("promotion")):
         entries = site.ledger(PROMOTIONS).entries()
-        said = [entry for entry in entries if entry["challenger"] == version and entry["effective_from"] == str(night)]
-        if said:
-            outcome = Promotion(
-                version, said[-1]["champion_before"], Verdict(said[-1]["is_promoted"], tuple(said[-1]["reasons"])), False
-            )
-        else:
-            outcome = _judge(site, version, night, champion_on(entries, night))
+        outcome = judged_before(site, version, night)
+        if outcome is None:
+            outcome = _judge(site, version, night, champion_on(entries, Night.max))
             entry = {
-                "challenger": version, "champion_before": outcome.champion_before, "effective_from": str(night),
-                "is_promoted": outcome.verdict.is_promoted, "reasons": list(outcome.verdict.reasons),
+                "challenger": version, "champion_before": outcome.champion_before, "judged_on": str(night),
+                "effective_from": str(_effective_from(site, night)), "is_promoted": outcome.verdict.is_promoted,
+                "reasons": list(outcome.verdict.reasons),
             }  # fmt: skip
             site.ledger(PROMOTIONS).append(entry, after=len(entries))
         _follow_ledger(site, version)
     return outcome
+
+
+def judged_before(site: Site, version: str, night: Night) -> Promotion | None:
+    """What the gate said of bundle ``version`` on ``night``, None if it was not asked."""
+    for entry in reversed(site.ledger(PROMOTIONS).entries()):
+        if entry["challenger"] == version and entry["judged_on"] == str(night):
+            verdict = Verdict(entry["is_promoted"], tuple(entry["reasons"]))
+            return Promotion(version, entry["champion_before"], verdict, False)
+    return None
+
+
+def _effective_from(site: Site, night: Night) -> Night:
+    """A night that has been published keeps its champion: a model trained after it serves from the next one on."""
+    return nights_back(night, -1) if night in site.tables.published("scores") else night
 
 
 def current_champion(site: Site) -> str | None:
@@ -117,7 +130,7 @@ def _champion_on_contest(
     if champion is None or champion == challenger:
         return None
     bundle = read_bundle(site.models, champion)
-    sql = bundle.feature_set()
+    sql = bundle.feature_set
     build_features(site, nights_between(first, last), sql=sql)
     rows = labelled_rows(site, features_table(sql), first=first, last=last, known_by=night)
     scorer = load_scorer(bundle)

@@ -13,7 +13,7 @@ from ml_pipeline.operations.site import Site, features_table
 
 _PROMOTION_COLUMNS = {
     "number": "bigint", "recorded_at": "timestamptz", "challenger": "varchar", "champion_before": "varchar",
-    "effective_from": "date", "is_promoted": "boolean", "reasons": "varchar[]",
+    "judged_on": "date", "effective_from": "date", "is_promoted": "boolean", "reasons": "varchar[]",
 }  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.domain.audit import ScoreAudit, audit_scores
 from ml_pipeline.domain.scoring import Scorer, ranks, score_matrix
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
-from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult
+from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night
-from ml_pipeline.operations.build import build_features
+from ml_pipeline.operations.build import build_features, stale_features
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.publish_catalog import publish_catalog
@@ -55,10 +55,10 @@ def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
     audits: list[ScoreAudit] = []
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
-        build_features(site, its_nights, sql=bundle.feature_set())
+        build_features(site, its_nights, sql=bundle.feature_set)
         fresh = _inputs(site, bundle, its_nights)
         version_by_night |= dict.fromkeys(its_nights, version)
-        stale = [night for night in its_nights if _is_stale(night, fresh, before)]
+        stale = stale_nights(fresh, before)
         if stale:
             rows = _score_with(site, bundle, stale)
             audits.extend(_audited(site, rows, bundle, stale))
@@ -68,6 +68,18 @@ def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
     result = _publish(site, parts, inputs, before, sorted(version_by_night))
     publish_catalog(site)
     return ScoredNights(result, version_by_night, tuple(audits))
+
+
+def stale_scores(site: Site, nights: Sequence[Night]) -> list[Night]:
+    """Those of ``nights`` that were never scored, or whose features or champion have changed since."""
+    before = site.tables.published(SCORES)
+    stale: list[Night] = []
+    for version, its_nights in champions_of(site, nights).items():
+        bundle = read_bundle(site.models, version)
+        unbuilt = set(stale_features(site, its_nights, sql=bundle.feature_set))
+        built = [night for night in its_nights if night not in unbuilt]
+        stale.extend([*unbuilt, *stale_nights(_inputs(site, bundle, built), before)])
+    return sorted(stale)
 
 
 def _publish(
@@ -84,7 +96,7 @@ def _publish(
 
 
 def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Night, NightInputs]:
-    features = site.tables.published(features_table(bundle.feature_set()))
+    features = site.tables.published(features_table(bundle.feature_set))
     return {
         night: NightInputs(
             hashlib.sha256(json.dumps([bundle.version, features[night].content_hash, AS_OF]).encode()).hexdigest(), {}
@@ -93,14 +105,10 @@ def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Ni
     }
 
 
-def _is_stale(night: Night, fresh: dict[Night, NightInputs], before: dict[Night, PublishedNight]) -> bool:
-    return night not in before or before[night].inputs_hash != fresh[night].inputs_hash
-
-
 def _score_with(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> pa.Table:
     """Score rows of ``nights``, in night and key order."""
     scorer = load_scorer(bundle)
-    sql = bundle.feature_set()
+    sql = bundle.feature_set
     key = sql.project.entity_key
     features = site.tables.read(features_table(sql), nights)
     features = features.sort_by([(name, "ascending") for name in (SCORE_DATE, *key)]).combine_chunks()
@@ -136,9 +144,9 @@ def _as_array(values: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray
 
 
 def _audited(site: Site, rows: pa.Table, bundle: ModelBundle, nights: Sequence[Night]) -> list[ScoreAudit]:
-    features = site.tables.published(features_table(bundle.feature_set()))
+    features = site.tables.published(features_table(bundle.feature_set))
     expected = {night: features[night].rows for night in nights}
-    audits = audit_scores(rows, expected, bundle.feature_set().project.entity_key)
+    audits = audit_scores(rows, expected, bundle.feature_set.project.entity_key)
     failed = [audit for audit in audits if audit.broken]
     if failed:
         shown = "; ".join(f"night {audit.night}: {', '.join(audit.broken)}" for audit in failed[:5])

@@ -34,15 +34,12 @@ def train(site: Site, night: Night) -> Training:
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
     """
-    blocks = split_blocks(
-        site.project.training, trained_on=night, first_night=site.project.first_night,
-        label_horizon_nights=site.project.label.horizon_nights,
-    )  # fmt: skip
-    inputs_hash = _inputs_hash(site, blocks, night)
-    existing = _find_bundle(site, night, inputs_hash)
+    blocks = _blocks(site, night)
+    existing = find_training(site, night)
     if existing is not None:
         register(site, existing)
         return Training(existing, is_new=False)
+    inputs_hash = _inputs_hash(site, blocks, night)
     table = features_table(site.sql)
     rows = labelled_rows(site, table, first=blocks.train.first, last=blocks.test.last, known_by=night)
     model = _fit(site, rows, blocks)
@@ -56,23 +53,37 @@ def train(site: Site, night: Night) -> Training:
     return Training(bundle, is_new=True)
 
 
+def find_training(site: Site, night: Night) -> ModelBundle | None:
+    """The bundle that a training as of ``night`` would make again, None if something has changed or it never ran."""
+    inputs_hash = _inputs_hash(site, _blocks(site, night), night)
+    for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
+        if json.loads(path.read_text(encoding="utf-8")).get("inputs_hash") == inputs_hash:
+            return read_bundle(site.models, path.parent.name)
+    return None
+
+
+def _blocks(site: Site, night: Night) -> Blocks:
+    return split_blocks(
+        site.project.training, trained_on=night, first_night=site.project.first_night,
+        label_horizon_nights=site.project.label.horizon_nights,
+    )  # fmt: skip
+
+
 def _inputs_hash(site: Site, blocks: Blocks, night: Night) -> str:
     features = site.tables.published(features_table(site.sql))
     labels = site.tables.published(LABELS)
     opened = nights_between(blocks.train.first, night)
     parts = [
-        site.sql.feature_set_version, site.project.model_dump(mode="json"), code_version(), package_versions(),
+        site.sql.feature_set_version, _what_can_change_a_model(site), code_version(), package_versions(),
         [features[past].content_hash for past in opened if past in features and past <= blocks.test.last],
         [labels[past].content_hash for past in opened if past in labels],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _find_bundle(site: Site, night: Night, inputs_hash: str) -> ModelBundle | None:
-    for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
-        if json.loads(path.read_text(encoding="utf-8")).get("inputs_hash") == inputs_hash:
-            return read_bundle(site.models, path.parent.name)
-    return None
+def _what_can_change_a_model(site: Site) -> dict[str, object]:
+    parts = {"training", "label", "baseline", "decision", "entity_key"}
+    return site.project.model_dump(mode="json", include=parts)
 
 
 def _fit(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:

@@ -1,0 +1,129 @@
+"""``ml-pipeline``: the few commands that are not runs."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ml_pipeline.settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Nightly batch machine learning that cannot look into the future."""
+
+
+@main.command()
+def init() -> None:
+    """Make the data folders and the SQLite stores of Dagster and MLflow."""
+    from ml_pipeline.defs.instance import prepare
+
+    settings = Settings()
+    prepare(_site(settings), settings.dagster_home)
+    click.echo(f"ready: {settings.data.resolve()}")
+
+
+@main.command()
+def run() -> None:
+    """Run the project's default chain; what is up to date is left alone."""
+    from ml_pipeline.defs.default_run import StageFailedError, run_stages
+    from ml_pipeline.defs.instance import open_instance, prepare
+    from ml_pipeline.nights import nights_between
+    from ml_pipeline.operations.summarise import summarise
+
+    settings = Settings()
+    site = _site(settings)
+    prepare(site, settings.dagster_home)
+    click.echo(f"{site.project.title}: {len(site.sql.features)} features, version {site.sql.feature_set_version}")
+    with open_instance(settings.dagster_home) as instance:
+        try:
+            runs = run_stages(site, instance, click.echo)
+        except StageFailedError as error:
+            raise click.ClickException(str(error)) from error
+    plan = site.project.default_run
+    click.echo(_table(summarise(site, nights_between(plan.train_on, plan.score_until))))
+    click.echo(f"{runs} Dagster runs." if runs else "Everything was up to date: nothing was changed.")
+    click.echo(_NEXT.format(night=plan.score_until.replace(day=1)))
+
+
+@main.command()
+@click.argument("sql")
+def query(sql: str) -> None:
+    """Ask the analysts' catalog, read-only."""
+    import duckdb
+
+    warehouse = Settings().data / "warehouse.duckdb"
+    if not warehouse.exists():
+        raise click.ClickException(f"{warehouse} is not there yet; make run builds it")
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        try:
+            answer = connection.sql(sql)
+        except duckdb.Error as error:
+            raise click.ClickException(str(error)) from error
+        if answer is not None:
+            answer.show(max_width=200, max_rows=200)
+
+
+@main.command()
+def doctor() -> None:
+    """Say where everything lies and whether it is in order."""
+    from importlib.metadata import version
+
+    settings = Settings()
+    checks: dict[str, Callable[[], Any]] = {
+        "data root": lambda: settings.data.resolve(),
+        "use case": lambda: f"{_site(settings).project.title} ({settings.project.name})",
+        "feature set": lambda: _site(settings).sql.feature_set_version,
+        "dagster": lambda: f"{version('dagster')}, DAGSTER_HOME={settings.dagster_home}",
+        "mlflow": lambda: f"{version('mlflow')}, {settings.tracking_uri}",
+        "champion": lambda: _champion(settings),
+    }
+    has_failed = False
+    for name, check in checks.items():
+        try:
+            click.echo(f"{name:12} {check()}")
+        except (OSError, ValueError, LookupError) as error:
+            has_failed = True
+            click.echo(f"{name:12} NOT IN ORDER: {error}")
+    sys.exit(1 if has_failed else 0)
+
+
+def _site(settings: Settings) -> Any:
+    from ml_pipeline.operations.site import open_site
+
+    return open_site(
+        project_folder=settings.project, data=settings.data.resolve(), tracking_uri=settings.tracking_uri,
+        threads=settings.threads,
+    )  # fmt: skip
+
+
+def _champion(settings: Settings) -> str:
+    from ml_pipeline.io.model_bundle import read_bundle
+    from ml_pipeline.operations.promote import current_champion
+
+    site = _site(settings)
+    version = current_champion(site)
+    return f"{read_bundle(site.models, version).version}, verified" if version else "none yet"
+
+
+def _table(summary: Any) -> str:
+    model, baseline = summary.model, summary.baseline
+    lines = [
+        "",
+        f"  nights landed     {summary.nights_landed:>9,}    rows landed       {summary.rows_landed:>9,}",
+        f"  rows quarantined  {summary.rows_quarantined:>9,}    nights scored     {summary.nights_scored:>9,}",
+        f"  rows scored       {summary.rows_scored:>9,}    with known label  {model.rows:>9,}",
+        "",
+        f"  {'scored nights':22} {'model':>10} {'baseline':>10}",
+    ]
+    for name in ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error"):
+        lines.append(f"  {name.replace('_', ' '):22} {getattr(model, name):10.4f} {getattr(baseline, name):10.4f}")
+    return "\n".join([*lines, ""])
+
+
+_NEXT = """
+Try next:
+  make query SQL="select origin, count(*) as flights, round(avg(probability), 3) as risk from scores group by origin"
+  make ui                        the graph, the checks, the plots, on http://127.0.0.1:3000
+  make nightly NIGHT=2013-10-01  one more night, whole"""

@@ -1,0 +1,108 @@
+"""What ``make run`` does: the whole chain through Dagster, in this process, skipping what is up to date."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
+from ml_pipeline.operations.build import stale_features, stale_labels
+from ml_pipeline.operations.decide import stale_decisions
+from ml_pipeline.operations.land import stale_landings
+from ml_pipeline.operations.mature import stale_performance
+from ml_pipeline.operations.promote import judged_before
+from ml_pipeline.operations.score import stale_scores
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.train import find_training
+from ml_pipeline.operations.watch import stale_drift
+
+_QUIET = {"loggers": {"plain": {"config": {}}}}
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the chain: a job, the assets of it that run, and the nights that still need it."""
+
+    title: str
+    job: str
+    assets: tuple[str, ...]
+    stale: Callable[[], Sequence[Night]]
+
+
+class StageFailedError(RuntimeError):
+    """A stage's Dagster run failed; the run's own log says why."""
+
+
+def stages(site: Site) -> list[Stage]:
+    """The chain of the project's default run, in order."""
+    plan = site.project.default_run
+    first, horizon = site.project.first_night, site.project.label.horizon_nights
+    scored = nights_between(plan.train_on, plan.score_until)
+    matured = nights_between(plan.train_on, nights_back(plan.score_until, -horizon))
+    learned = nights_between(first, matured[-1])
+    landed = nights_between(first, plan.land_until)
+    landing = [
+        Stage(f"land {name}", "ingestion", (f"raw/{name}",),
+              partial(stale_landings, site, name, [first] if source.reference else landed))
+        for name, source in site.sql.sources.items()
+    ]  # fmt: skip
+    return [
+        *landing,
+        Stage("build features", "feature_building", ("features",),
+              partial(stale_features, site, nights_between(first, plan.score_until))),
+        Stage("build labels", "feature_building", ("labels",), partial(stale_labels, site, learned)),
+        Stage("train and promote", "retraining", ("trained_model", "promotion"), partial(_untrained, site, plan.train_on)),
+        Stage("score", "scoring", ("scores",), partial(stale_scores, site, scored)),
+        Stage("judge matured nights", "judging", ("monitoring/performance",), partial(stale_performance, site, matured)),
+        Stage("measure drift", "watching", ("monitoring/drift",), partial(stale_drift, site, scored)),
+        Stage("decide on retraining", "watching", ("monitoring/retraining_decisions",), partial(stale_decisions, site, scored)),
+    ]  # fmt: skip
+
+
+def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], None]) -> int:
+    """Run what is stale, stage by stage; returns the number of Dagster runs. Nothing to do is no run.
+
+    Raises:
+        StageFailedError: a run failed; later stages were not started.
+    """
+    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
+    chain = stages(site)
+    runs = 0
+    for number, stage in enumerate(chain, start=1):
+        nights = stage.stale()
+        head = f"[{number:2}/{len(chain)}] {stage.title}"
+        if not nights:
+            say(f"{head}: up to date")
+            continue
+        began = time.monotonic()
+        for first, last in contiguous_runs(nights, longest=len(nights)):
+            say(f"{head}: {first}" + (f" to {last}" if last > first else ""))
+            _execute(definitions, instance, stage, first, last)
+            runs += 1
+        say(f"{' ' * 8}{len(nights)} nights in {time.monotonic() - began:.1f} s")
+    return runs
+
+
+def _execute(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, stage: Stage, first: Night, last: Night
+) -> None:
+    job = definitions.resolve_job_def(stage.job)
+    keys = [dg.AssetKey(name.split("/")) for name in stage.assets]
+    where = {"partition_key": str(first)} if first == last else {"tags": {_RANGE_START: str(first), _RANGE_END: str(last)}}
+    result = job.execute_in_process(
+        instance=instance, asset_selection=keys, run_config=_QUIET, raise_on_error=False, **where
+    )
+    if not result.success:
+        failures = [event.step_failure_data.error for event in result.get_step_failure_events()]
+        reasons = "; ".join(error.message.strip() for error in failures if error)
+        raise StageFailedError(f"{stage.title}, nights {first} to {last}, run {result.run_id}: {reasons}")
+
+
+def _untrained(site: Site, night: Night) -> list[Night]:
+    bundle = find_training(site, night)
+    is_done = bundle is not None and judged_before(site, bundle.version, night) is not None
+    return [] if is_done else [night]

@@ -1,0 +1,79 @@
+"""Assets that build models from landed rows: the features of a night, and the labels that it learned."""
+
+import dagster as dg
+
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, lookback, sql_project
+from ml_pipeline.defs.reporting import (
+    Report,
+    nights_of,
+    published_facts,
+    report_nights,
+    row_counts,
+    run_or_refuse,
+    sample_nights,
+)
+from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.operations.audit import rebuild_alone
+from ml_pipeline.operations.build import LABELS, build_features, build_labels
+from ml_pipeline.operations.site import features_table
+
+NIGHT_ALONE = "same_as_the_night_alone"
+_AUDITED_NIGHTS = 3
+
+
+def _deps(models: tuple[str, ...]) -> list[dg.AssetDep]:
+    project = sql_project()
+    deps = []
+    for source, days in project.lookbacks(project.needed_for(models)).items():
+        # A reference is read whole; its rows lie in the first night, which every night may read.
+        mapping = lookback(days) if days else dg.AllPartitionMapping()
+        deps.append(dg.AssetDep(dg.AssetKey(["raw", source]), partition_mapping=mapping))
+    return deps
+
+
+_PROJECT = sql_project()
+_FEATURE_COLUMNS = [
+    (feature.name, "varchar" if feature.type == "category" else "double",
+     f"{feature.description} Window: {feature.window}; unit: {feature.unit}.")
+    for feature in _PROJECT.features
+]  # fmt: skip
+
+
+@dg.asset(
+    deps=_deps(tuple(model.name for model in _PROJECT.feature_models)), partitions_def=NIGHTS,
+    backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="features", kinds={"duckdb", "deltalake"},
+    owners=[_PROJECT.project.owner], pool="building", code_version=_PROJECT.feature_set_version,
+    metadata={"dagster/column_schema": column_schema(_FEATURE_COLUMNS)},
+    check_specs=[
+        dg.AssetCheckSpec(NIGHT_ALONE, asset="features", blocking=True, description=(
+            "Sampled nights, rebuilt with every later partition out of reach, give the same bytes."
+        )),
+    ],
+)  # fmt: skip
+def features(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
+    """One row per row of the spine: what the night knew at its cutoff, and nothing later."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(context, lambda: build_features(here, nights))
+    built = here.tables.published(features_table(here.sql))
+    report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
+    audit = rebuild_alone(here, sample_nights(nights, _AUDITED_NIGHTS))
+    yield dg.AssetCheckResult(
+        check_name=NIGHT_ALONE, passed=not audit.violations, metadata={"trials": audit.trials, "violations": list(audit.violations)}
+    )
+    yield dg.MaterializeResult(metadata={**published_facts(published), "feature_set_version": here.sql.feature_set_version})
+
+
+@dg.asset(
+    deps=_deps((_PROJECT.project.label.model,)), partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY,
+    group_name="features", kinds={"duckdb", "deltalake"}, owners=[_PROJECT.project.owner], pool="building",
+    code_version="1",
+)  # fmt: skip
+def labels(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The outcomes that became known to the night, one row per row of the spine of an earlier night."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(context, lambda: build_labels(here, nights))
+    built = here.tables.published(LABELS)
+    report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
+    return dg.MaterializeResult(metadata=published_facts(published))

@@ -1,0 +1,38 @@
+"""Jobs. Every one has a time limit and runs in one process; retries belong to the steps, not to the run."""
+
+import dagster as dg
+
+from ml_pipeline.defs.project import NIGHTS
+
+_SOURCES = dg.AssetSelection.groups("ingestion")
+_BUILDING = dg.AssetSelection.groups("features")
+_WATCHING = dg.AssetSelection.groups("monitoring")
+
+
+def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runtime_minutes: int) -> object:
+    # A run that was ended for its time must not be started again by the run retries.
+    tags = {"dagster/max_runtime": str(max_runtime_minutes * 60), "dagster/max_retries": "0"}
+    return dg.define_asset_job(
+        name, selection, description=description, partitions_def=NIGHTS, executor_def=dg.in_process_executor, tags=tags
+    )
+
+
+nightly_scoring = _job(
+    "nightly_scoring", _SOURCES | _BUILDING | dg.AssetSelection.assets("scores") | _WATCHING,
+    "One night, whole: land, build, score, judge what has matured, watch, decide.", max_runtime_minutes=30,
+)  # fmt: skip
+ingestion = _job("ingestion", _SOURCES, "Land every source.", max_runtime_minutes=60)
+feature_building = _job("feature_building", _BUILDING, "Build features and labels.", max_runtime_minutes=60)
+retraining = _job(
+    "retraining", dg.AssetSelection.groups("training"), "Train as of the night and let the gate judge.",
+    max_runtime_minutes=60,
+)  # fmt: skip
+scoring = _job("scoring", dg.AssetSelection.assets("scores"), "Score nights.", max_runtime_minutes=60)
+judging = _job(
+    "judging", dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])), "Judge matured nights.",
+    max_runtime_minutes=60,
+)  # fmt: skip
+watching = _job(
+    "watching", _WATCHING - dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])),
+    "Measure drift and decide on retraining.", max_runtime_minutes=60,
+)  # fmt: skip

@@ -1,0 +1,71 @@
+"""Assets that watch: realised performance, input drift, and the decision whether to retrain."""
+
+import dagster as dg
+
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, lookback, sql_project
+from ml_pipeline.defs.reporting import nights_of, published_facts, report_nights, run_or_refuse
+from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.operations.decide import DECISIONS, decide_retraining
+from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
+from ml_pipeline.operations.watch import DRIFT, measure_drift
+
+_PROJECT = sql_project().project
+_JUDGED = dg.TimeWindowPartitionMapping(
+    start_offset=-27 - _PROJECT.label.horizon_nights, end_offset=-_PROJECT.label.horizon_nights,
+    allow_nonexistent_upstream_partitions=True,
+)  # fmt: skip
+
+
+@dg.asset(
+    key=PERFORMANCE.split("/"), deps=["labels", dg.AssetDep("scores", partition_mapping=_JUDGED)],
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def performance(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """How model and baseline did on the nights whose outcomes are known: log loss, Brier, AUC, calibration, cost."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(context, lambda: measure_performance(here, nights))
+    rows = here.tables.read(PERFORMANCE, nights).to_pylist()
+    shown = ("rows", "coverage", "log_loss", "brier", "roc_auc", "mean_cost")
+    facts = {
+        row["score_date"]: {"last_scored_night": str(row["last_scored_night"]), **{f"last_night_{name}": row[name] for name in shown}}
+        for row in rows if row["window_nights"] == 1 and row["subject"] == "model"
+    }  # fmt: skip
+    report_nights(context, published, facts)
+    return dg.MaterializeResult(metadata=published_facts(published))
+
+
+@dg.asset(
+    key=DRIFT.split("/"),
+    deps=[dg.AssetDep("features", partition_mapping=lookback(_PROJECT.monitoring.window_nights)),
+          dg.AssetDep("promotion", partition_mapping=dg.AllPartitionMapping())],
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring",
+    kinds={"evidently", "deltalake"}, owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """How far the features of late lie from the champion's training rows; Evidently's report on one night a week."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    outcome = run_or_refuse(context, lambda: measure_drift(here, nights))
+    rows = here.tables.read(DRIFT, nights, ["is_drifted"]).group_by("score_date").aggregate([("is_drifted", "mean")])
+    facts = {row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()}
+    report_nights(context, outcome.published, facts)
+    report = {"report": dg.MetadataValue.url(outcome.report.as_uri())} if outcome.report else {}
+    return dg.MaterializeResult(metadata={**published_facts(outcome.published), **report})
+
+
+@dg.asset(
+    key=DECISIONS.split("/"), deps=[dg.AssetDep(DRIFT.split("/"), partition_mapping=lookback(60))],
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Whether to retrain, with reasons and the evidence; a sensor reads it and requests the run."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(context, lambda: decide_retraining(here, nights))
+    rows = here.tables.read(DECISIONS, nights).to_pylist()
+    facts = {row["score_date"]: {name: row[name] for name in ("verdict", "evidence_id", "reasons")} for row in rows}
+    report_nights(context, published, facts)
+    return dg.MaterializeResult(metadata=published_facts(published))

@@ -1,0 +1,50 @@
+"""The use case as the code location sees it: read once, when Dagster loads."""
+
+from datetime import timedelta
+from functools import cache
+
+import dagster as dg
+
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.io.sql_project import SqlProject, load_sql_project
+from ml_pipeline.settings import Settings
+
+
+@cache
+def settings() -> Settings:
+    return Settings()
+
+
+@cache
+def sql_project() -> SqlProject:
+    """The checked SQL project: a model that is refused keeps the code location from loading, with the reason."""
+    return load_sql_project(settings().project)
+
+
+def _nights() -> dg.DailyPartitionsDefinition:
+    project = sql_project().project
+    end = project.last_night + timedelta(days=1) if project.last_night else None
+    return dg.DailyPartitionsDefinition(
+        start_date=str(project.first_night), end_date=str(end) if end else None, timezone=project.timezone
+    )
+
+
+NIGHTS = _nights()
+
+# A range, from the UI or of make run, is one run: one process start, one commit.
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+def lookback(lookback_days: int) -> dg.TimeWindowPartitionMapping:
+    """Dependence on the ``lookback_days`` nights that end with the night itself."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=1 - lookback_days, end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def column_schema(columns: list[tuple[str, str, str]]) -> dg.TableSchema:
+    """Dagster's column schema of (name, type, description) rows, ``score_date`` first."""
+    first = dg.TableColumn(SCORE_DATE, "date", "The night (partition).")
+    return dg.TableSchema([first, *(dg.TableColumn(name, kind, text) for name, kind, text in columns)])

@@ -1,0 +1,58 @@
+"""The one resource: an installation, opened at the start of a step."""
+
+import logging
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from ml_pipeline.defs.project import settings
+from ml_pipeline.operations.site import Progress, Site, open_site
+
+
+class SiteResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where the use case and the data lie. Override in the launchpad to run against another data root."""
+
+    project_folder: str
+    data: str
+    tracking_uri: str
+    threads: int
+
+    def open(self, progress: Progress) -> Site:
+        return open_site(
+            project_folder=Path(self.project_folder), data=Path(self.data), tracking_uri=self.tracking_uri,
+            threads=self.threads, progress=progress,
+        )  # fmt: skip
+
+
+def site_resource() -> SiteResource:
+    found = settings()
+    return SiteResource(
+        project_folder=str(found.project), data=str(found.data.resolve()), tracking_uri=found.tracking_uri,
+        threads=found.threads,
+    )  # fmt: skip
+
+
+@dg.logger(description="The progress of long work, one plain line each.")
+def plain(_: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("plain", level=logging.INFO)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_OwnWords())
+    logger.addHandler(handler)
+    return logger
+
+
+class _OwnWords(logging.Formatter):
+    """Dagster puts run and step before each message; a person at a terminal wants the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"    {getattr(record, 'dagster_meta', {}).get('orig_message', record.getMessage())}"
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    return dg.Definitions(
+        resources={"site": site_resource()},
+        executor=dg.in_process_executor,
+        loggers={"console": dg.colored_console_logger, "plain": plain},
+    )

@@ -1,0 +1,56 @@
+"""Assets that make a model as of a night and let the gate judge it."""
+
+import dagster as dg
+
+from ml_pipeline.defs.project import NIGHTS, RETRY, lookback, sql_project
+from ml_pipeline.defs.reporting import image, nights_of, run_or_refuse
+from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.operations.promote import promote_if_better
+from ml_pipeline.operations.publish_catalog import publish_catalog
+from ml_pipeline.operations.register import plots_folder
+from ml_pipeline.operations.train import find_training, train
+
+_OWNER = sql_project().project.owner
+# A model looks back over all history; two years are drawn in the graph.
+_HISTORY = lookback(730)
+
+
+@dg.asset(
+    deps=[dg.AssetDep("features", partition_mapping=_HISTORY), dg.AssetDep("labels", partition_mapping=_HISTORY)],
+    partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY, group_name="training",
+    kinds={"lightgbm", "mlflow"}, owners=[_OWNER], pool="training", code_version="1",
+)  # fmt: skip
+def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """A calibrated LightGBM model as of the night: bundle, MLflow version, model card, evaluation on the test block."""
+    (night,) = nights_of(context)
+    here = site.open(context.log.info)
+    training = run_or_refuse(context, lambda: train(here, night))
+    bundle = training.bundle
+    test = bundle.json("metrics.json")["test"]
+    plots = {path.stem: image(path.stem, path.read_bytes()) for path in sorted(plots_folder(here, bundle.version).glob("*.png"))}
+    return dg.MaterializeResult(metadata={
+        "model_version": bundle.version, "is_new": training.is_new, "bundle": dg.MetadataValue.path(str(bundle.folder)),
+        **{f"test_{name}": value for name, value in test["model"].items()},
+        **{f"baseline_{name}": test["baseline"][name] for name in ("log_loss", "brier", "roc_auc", "average_precision")},
+        "model_card": dg.MetadataValue.md(bundle.text("model_card.md")), **plots,
+    })  # fmt: skip
+
+
+@dg.asset(
+    deps=[trained_model], partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY,
+    group_name="training", kinds={"mlflow"}, owners=[_OWNER], pool="training", code_version="1",
+)  # fmt: skip
+def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The gate's verdict on the night's model against champion and baseline; a "no" is recorded with its reasons too."""
+    (night,) = nights_of(context)
+    here = site.open(context.log.info)
+    bundle = find_training(here, night)
+    if bundle is None:
+        raise dg.Failure(f"there is no model of night {night} to judge; materialise trained_model first", allow_retries=False)
+    outcome = run_or_refuse(context, lambda: promote_if_better(here, bundle.version, night))
+    publish_catalog(here)
+    return dg.MaterializeResult(metadata={
+        "model_version": outcome.challenger, "is_promoted": outcome.verdict.is_promoted, "is_new": outcome.is_new,
+        "champion_before": outcome.champion_before or "none",
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.verdict.reasons)),
+    })  # fmt: skip

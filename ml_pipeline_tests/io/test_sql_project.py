@@ -1,0 +1,135 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ml_pipeline.io.sql_project import SqlProject, load_sql_project
+from ml_pipeline.io.sql_template import SqlRefusedError
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def names(project: SqlProject, targets: list[str]) -> list[str]:
+    return [model.name for model in project.needed_for(targets)]
+
+
+def test_models_come_after_what_they_read(shop_project: Path) -> None:
+    project = load_sql_project(shop_project)
+    ordered = [model.name for model in project.feature_models]
+    assert set(ordered) == {"spine", "stg_returns", "planned_order", "product_rates", "category_rates", "baseline"}
+    assert all(ordered.index(read) < ordered.index(model.name) for model in project.feature_models for read in model.refs)
+    assert names(project, ["returned_orders"]) == ["returned_orders"]
+
+
+def test_features_stand_in_the_order_of_their_yaml(shop_project: Path) -> None:
+    features = [feature.name for feature in load_sql_project(shop_project).features]
+    assert (features[0], features[-1], len(features)) == ("product_code", "baseline_return_rate", 12)
+
+
+def test_the_longest_lookback_of_each_source_is_known(shop_project: Path) -> None:
+    project = load_sql_project(shop_project)
+    assert project.lookbacks(project.feature_models) == {"orders": 3, "products": None, "returns": 28}
+    assert project.lookbacks(project.models.values()) == {"orders": 3, "products": None, "returns": 28}
+
+
+@pytest.mark.parametrize("path", ["staging/spine.sql", "staging/stg_returns.sql", "features/baseline.sql"])
+def test_comments_and_layout_do_not_change_the_version(shop_project: Path, path: str) -> None:
+    before = load_sql_project(shop_project).feature_set_version
+    file = shop_project / path
+    file.write_text("-- a new comment\n\n" + file.read_text(encoding="utf-8").replace("    ", "  ") + "-- the end\n")
+    assert load_sql_project(shop_project).feature_set_version == before
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("staging/stg_returns.sql", "lookback_days=28", "lookback_days=27"),
+        ("staging/stg_returns.sql", "score_date - 7", "score_date - 6"),
+        ("staging/spine.sql", "where dispatch_date = score_date", "where dispatch_date = score_date and quantity < 40"),
+        ("features/features.yml", "{name: quantity, window", "{name: quantity, type: category, window"),
+        ("sources.yml", "minimum: 1, maximum: 50", "minimum: 1, maximum: 60"),
+        ("project.yml", 'time: "20:00"', 'time: "19:00"'),
+        ("project.yml", "Europe/Berlin", "Europe/London"),
+        ("project.yml", "first_night: 2024-02-15", "first_night: 2024-02-16"),
+    ],
+)
+def test_whatever_can_change_a_value_changes_the_version(shop_project: Path, path: str, old: str, new: str) -> None:
+    before = load_sql_project(shop_project).feature_set_version
+    edit(shop_project / path, old, new)
+    assert load_sql_project(shop_project).feature_set_version != before
+
+
+def test_labels_and_descriptions_do_not_change_the_version(shop_project: Path) -> None:
+    before = load_sql_project(shop_project).feature_set_version
+    edit(shop_project / "labels" / "returned_orders.sql", "is_sent_back as label", "not is_sent_back as label")
+    edit(shop_project / "features" / "features.yml", "Pieces ordered.", "Number of pieces.")
+    assert load_sql_project(shop_project).feature_set_version == before
+
+
+def test_the_files_of_a_bundle_are_a_project_with_the_same_version(shop_project: Path, tmp_path: Path) -> None:
+    project = load_sql_project(shop_project)
+    for name, content in project.feature_set_files().items():
+        (tmp_path / "bundle" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "bundle" / name).write_bytes(content)
+    assert load_sql_project(tmp_path / "bundle").feature_set_version == project.feature_set_version
+
+
+def _write(path: str, text: str) -> Callable[[Path], None]:
+    return lambda project: (project / path).write_text(text, encoding="utf-8") and None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: edit(p / "features/baseline.sql", "ref('stg_returns')", "ref('stg_refunds')"),
+         ["features/baseline.sql, line 5", "ref('stg_refunds') names no model", "'stg_returns'"]),
+        (_write("features/novel.sql", "select * from {{ spine() }}"),
+         ["features/novel.sql, line 1", "model novel is not described", ".yml file in features/"]),
+        (lambda p: edit(p / "features/baseline.sql", "ref('stg_returns')", "ref('returned_orders')"),
+         ["features/baseline.sql", "reads label model returned_orders", "lookback_days"]),
+        (lambda p: edit(p / "staging/stg_returns.sql", "source('products')", "ref('returned_orders')"),
+         ["staging/stg_returns.sql", "reads label model returned_orders"]),
+        (lambda p: edit(p / "labels/returned_orders.sql", "known_at as", "now() as"),
+         ["labels/returned_orders.sql, line 6", "now() depends on when"]),
+        (_write("staging/baseline.sql", "select 1 as one"), ["baseline.sql", "two models"]),
+    ],
+)  # fmt: skip
+def test_a_bad_model_is_refused_with_file_line_reason_and_remedy(
+    shop_project: Path, change: Callable[[Path], None], words: list[str]
+) -> None:
+    change(shop_project)
+    with pytest.raises(SqlRefusedError) as caught:
+        load_sql_project(shop_project)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("read", ["spine", "baseline"])
+def test_models_that_read_each_other_in_a_circle_are_refused(shop_project: Path, read: str) -> None:
+    edit(shop_project / "staging" / "spine.sql", "where", f"where order_id in (select order_id from {{{{ ref('{read}') }}}}) and")
+    with pytest.raises(SqlRefusedError, match="models read each other in a circle"):
+        _ = load_sql_project(shop_project).feature_models
+
+
+def test_a_described_model_without_its_file_is_refused(shop_project: Path) -> None:
+    (shop_project / "features" / "baseline.sql").unlink()
+    with pytest.raises(FileNotFoundError, match=r"describes models \['baseline'\], but there is no such .sql file"):
+        load_sql_project(shop_project)
+
+
+def test_a_project_without_a_spine_is_refused(shop_project: Path) -> None:
+    (shop_project / "staging" / "spine.sql").unlink()
+    path = shop_project / "staging" / "staging.yml"
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if "spine" not in line))
+    with pytest.raises((SqlRefusedError, FileNotFoundError), match="spine"):
+        _ = load_sql_project(shop_project).feature_models
+
+
+def test_a_feature_that_is_declared_twice_is_refused(shop_project: Path) -> None:
+    for path in (shop_project / "features" / "features.yml", shop_project / "features" / "category_rates.sql"):
+        edit(path, "category_return_rate_7d", "product_return_rate_7d")
+    with pytest.raises((SqlRefusedError, ValueError), match="product_return_rate_7d"):
+        load_sql_project(shop_project)
