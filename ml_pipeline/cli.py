@@ -72,7 +72,7 @@ def doctor() -> None:
 
     settings = Settings()
     checks: dict[str, Callable[[], Any]] = {
-        "data root": lambda: settings.data.resolve(),
+        "data root": settings.data.resolve,
         "use case": lambda: f"{_site(settings).project.title} ({settings.project.name})",
         "feature set": lambda: _site(settings).sql.feature_set_version,
         "dagster": lambda: f"{version('dagster')}, DAGSTER_HOME={settings.dagster_home}",
@@ -117,8 +117,8 @@ def _table(summary: Any) -> str:
         "",
         f"  {'scored nights':22} {'model':>10} {'baseline':>10}",
     ]
-    for name in ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error"):
-        lines.append(f"  {name.replace('_', ' '):22} {getattr(model, name):10.4f} {getattr(baseline, name):10.4f}")
+    names = ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error")
+    lines += [f"  {name.replace('_', ' '):22} {getattr(model, name):10.4f} {getattr(baseline, name):10.4f}" for name in names]
     return "\n".join([*lines, ""])
 
 

@@ -2,10 +2,11 @@
 
 from datetime import date, time
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ml_pipeline.nights import Night, NightCalendar
 
@@ -14,6 +15,14 @@ _IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no time zone; write an IANA name, for example Europe/Berlin") from error
+    return name
 
 
 class CutoffContract(_Frozen):
@@ -110,7 +119,7 @@ class ProjectContract(_Frozen):
     title: str
     description: str
     owner: str
-    timezone: str
+    timezone: Annotated[str, AfterValidator(_known_timezone)]
     cutoff: CutoffContract
     first_night: date
     last_night: date | None = None

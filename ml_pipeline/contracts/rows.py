@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ml_pipeline.contracts.source import ColumnContract, SourceContract
 
@@ -34,7 +35,10 @@ class BrokenRule:
 
 
 def require_shape(rows: pa.Table, contract: SourceContract) -> pa.Table:
-    """Return ``rows`` with its columns in contract order.
+    """Return ``rows`` with its columns in contract order, and with null for NaN in number columns.
+
+    Of the two kinds of missing only null equals itself: with NaN kept, a night that is delivered again unchanged
+    would look changed.
 
     Raises:
         SourceShapeError: a column is missing, unknown, or of another type. Nothing is cast: a silent cast turns
@@ -53,7 +57,13 @@ def require_shape(rows: pa.Table, contract: SourceContract) -> pa.Table:
             f"source {contract.name}: missing columns {missing}, unknown columns {unknown}, wrong types {wrong}. "
             "Correct the delivery, or the contract in sources.yml"
         )
-    return rows.select(expected.names)
+    return pa.table([_without_nan(rows.column(name)) for name in expected.names], schema=expected)
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def broken_rules(rows: pa.Table, contract: SourceContract) -> tuple[BrokenRule, ...]:
@@ -88,17 +98,18 @@ def _pandera_column(column: ColumnContract) -> Any:
     import pandera.pandas as pandera
 
     checks = []
+    # error=, because pandera's own checks keep their own name whatever name= says.
     if column.type == "number":
         # NaN is a missing value; infinity is a broken one, and pandera lets it pass a one-sided range.
-        checks.append(pandera.Check(lambda values: ~np.isinf(values), name="finite"))
+        checks.append(pandera.Check(lambda values: ~np.isinf(values), error="finite"))
     if column.minimum is not None:
-        checks.append(pandera.Check.ge(column.minimum, name=f"at least {column.minimum:g}"))
+        checks.append(pandera.Check.ge(column.minimum, error=f"at least {column.minimum:g}"))
     if column.maximum is not None:
-        checks.append(pandera.Check.le(column.maximum, name=f"at most {column.maximum:g}"))
+        checks.append(pandera.Check.le(column.maximum, error=f"at most {column.maximum:g}"))
     if column.accepted_values is not None:
-        checks.append(pandera.Check.isin(column.accepted_values, name=f"one of {list(column.accepted_values)}"))
+        checks.append(pandera.Check.isin(column.accepted_values, error=f"one of {list(column.accepted_values)}"))
     if column.pattern is not None:
-        checks.append(pandera.Check.str_matches(rf"(?:{column.pattern})\Z", name=f"matches {column.pattern}"))
+        checks.append(pandera.Check.str_matches(rf"(?:{column.pattern})\Z", error=f"matches {column.pattern}"))
     return pandera.Column(_PANDAS_DTYPES[column.type], checks=checks, nullable=column.nullable)
 
 

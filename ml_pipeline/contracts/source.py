@@ -84,7 +84,15 @@ class SourceContract(BaseModel):
 
 
 def load_sources(path: Path) -> dict[str, SourceContract]:
-    """Read ``sources.yml``; the answer is in the order of the file."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
-    contracts = [SourceContract.model_validate(entry) for entry in entries]
-    return {contract.name: contract for contract in contracts}
+    """Read ``sources.yml``; the answer is in the order of the file.
+
+    Raises:
+        ValueError: a source is described twice; the second description would silently replace the first.
+    """
+    contracts: dict[str, SourceContract] = {}
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+        contract = SourceContract.model_validate(entry)
+        if contract.name in contracts:
+            raise ValueError(f"{path}: source {contract.name} is described twice; remove one of the entries")
+        contracts[contract.name] = contract
+    return contracts

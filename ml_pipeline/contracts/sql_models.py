@@ -41,10 +41,16 @@ class ModelContract(BaseModel):
 
 
 def load_model_contracts(folder: Path) -> dict[str, ModelContract]:
-    """Read the one YAML file of a folder of models (none is an empty answer); keeps the order of the file."""
+    """Read the one YAML file of a folder of models (none is an empty answer); keeps the order of the file.
+
+    Raises:
+        ValueError: a model is described twice; the second description would silently replace the first.
+    """
     contracts: dict[str, ModelContract] = {}
     for path in sorted(folder.glob("*.yml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
             contract = ModelContract.model_validate(entry)
+            if contract.name in contracts:
+                raise ValueError(f"{path}: model {contract.name} is described twice; remove one of the entries")
             contracts[contract.name] = contract
     return contracts

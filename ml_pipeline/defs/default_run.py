@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -19,7 +20,7 @@ from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import find_training
 from ml_pipeline.operations.watch import stale_drift
 
-_QUIET = {"loggers": {"plain": {"config": {}}}}
+_QUIET: dict[str, Any] = {"loggers": {"plain": {"config": {}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 

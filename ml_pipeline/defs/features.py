@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, lookback, sql_project
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, lookback, sql_project
 from ml_pipeline.defs.reporting import (
     Report,
     nights_of,
@@ -32,11 +32,19 @@ def _deps(models: tuple[str, ...]) -> list[dg.AssetDep]:
 
 
 _PROJECT = sql_project()
-_FEATURE_COLUMNS = [
+_FEATURE_COLUMNS = entity_columns() + [
     (feature.name, "varchar" if feature.type == "category" else "double",
      f"{feature.description} Window: {feature.window}; unit: {feature.unit}.")
     for feature in _PROJECT.features
 ]  # fmt: skip
+
+
+_LABEL_COLUMNS = [
+    *entity_columns(),
+    ("labelled_date", "date", "The night that the label is about."),
+    ("label_known_at", "timestamp", "When it became known (UTC)."),
+    ("label", "boolean", _PROJECT.contracts[_PROJECT.project.label.model].description),
+]
 
 
 @dg.asset(
@@ -54,7 +62,7 @@ def features(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
     """One row per row of the spine: what the night knew at its cutoff, and nothing later."""
     nights = nights_of(context)
     here = site.open(context.log.info)
-    published = run_or_refuse(context, lambda: build_features(here, nights))
+    published = run_or_refuse(lambda: build_features(here, nights))
     built = here.tables.published(features_table(here.sql))
     report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
     audit = rebuild_alone(here, sample_nights(nights, _AUDITED_NIGHTS))
@@ -67,13 +75,13 @@ def features(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
 @dg.asset(
     deps=_deps((_PROJECT.project.label.model,)), partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY,
     group_name="features", kinds={"duckdb", "deltalake"}, owners=[_PROJECT.project.owner], pool="building",
-    code_version="1",
+    code_version="1", metadata={"dagster/column_schema": column_schema(_LABEL_COLUMNS)},
 )  # fmt: skip
 def labels(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """The outcomes that became known to the night, one row per row of the spine of an earlier night."""
     nights = nights_of(context)
     here = site.open(context.log.info)
-    published = run_or_refuse(context, lambda: build_labels(here, nights))
+    published = run_or_refuse(lambda: build_labels(here, nights))
     built = here.tables.published(LABELS)
     report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
     return dg.MaterializeResult(metadata=published_facts(published))

@@ -1,15 +1,20 @@
 """Jobs. Every one has a time limit and runs in one process; retries belong to the steps, not to the run."""
 
+from typing import Any
+
 import dagster as dg
 
 from ml_pipeline.defs.project import NIGHTS
+
+# Dagster exports the function that makes such a job, but not the type of what it returns.
+AssetJob = Any
 
 _SOURCES = dg.AssetSelection.groups("ingestion")
 _BUILDING = dg.AssetSelection.groups("features")
 _WATCHING = dg.AssetSelection.groups("monitoring")
 
 
-def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runtime_minutes: int) -> object:
+def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runtime_minutes: int) -> AssetJob:
     # A run that was ended for its time must not be started again by the run retries.
     tags = {"dagster/max_runtime": str(max_runtime_minutes * 60), "dagster/max_retries": "0"}
     return dg.define_asset_job(

@@ -25,7 +25,7 @@ def performance(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mat
     """How model and baseline did on the nights whose outcomes are known: log loss, Brier, AUC, calibration, cost."""
     nights = nights_of(context)
     here = site.open(context.log.info)
-    published = run_or_refuse(context, lambda: measure_performance(here, nights))
+    published = run_or_refuse(lambda: measure_performance(here, nights))
     rows = here.tables.read(PERFORMANCE, nights).to_pylist()
     shown = ("rows", "coverage", "log_loss", "brier", "roc_auc", "mean_cost")
     facts = {
@@ -47,7 +47,7 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
     """How far the features of late lie from the champion's training rows; Evidently's report on one night a week."""
     nights = nights_of(context)
     here = site.open(context.log.info)
-    outcome = run_or_refuse(context, lambda: measure_drift(here, nights))
+    outcome = run_or_refuse(lambda: measure_drift(here, nights))
     rows = here.tables.read(DRIFT, nights, ["is_drifted"]).group_by("score_date").aggregate([("is_drifted", "mean")])
     facts = {row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()}
     report_nights(context, outcome.published, facts)
@@ -64,7 +64,7 @@ def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) 
     """Whether to retrain, with reasons and the evidence; a sensor reads it and requests the run."""
     nights = nights_of(context)
     here = site.open(context.log.info)
-    published = run_or_refuse(context, lambda: decide_retraining(here, nights))
+    published = run_or_refuse(lambda: decide_retraining(here, nights))
     rows = here.tables.read(DECISIONS, nights).to_pylist()
     facts = {row["score_date"]: {name: row[name] for name in ("verdict", "evidence_id", "reasons")} for row in rows}
     report_nights(context, published, facts)

@@ -1,5 +1,7 @@
 """The use case as the code location sees it: read once, when Dagster loads."""
 
+import warnings
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 
@@ -8,6 +10,9 @@ import dagster as dg
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.sql_project import SqlProject, load_sql_project
 from ml_pipeline.settings import Settings
+
+# The lock file pins the version whose beta parameters are used here; at a terminal they are noise.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 @cache
@@ -44,7 +49,13 @@ def lookback(lookback_days: int) -> dg.TimeWindowPartitionMapping:
     )
 
 
-def column_schema(columns: list[tuple[str, str, str]]) -> dg.TableSchema:
+def entity_columns() -> list[tuple[str, str, str]]:
+    """(name, type, description) of the entity key, as the sources describe it."""
+    described = {column.name: column for source in sql_project().sources.values() for column in source.columns}
+    return [(name, described[name].type, described[name].description) for name in sql_project().project.entity_key]
+
+
+def column_schema(columns: Sequence[tuple[str, str, str]]) -> dg.TableSchema:
     """Dagster's column schema of (name, type, description) rows, ``score_date`` first."""
     first = dg.TableColumn(SCORE_DATE, "date", "The night (partition).")
     return dg.TableSchema([first, *(dg.TableColumn(name, kind, text) for name, kind, text in columns)])

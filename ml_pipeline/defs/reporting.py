@@ -1,5 +1,6 @@
 """How an asset reports: nights, counts, checks, and refusals that must not be retried."""
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -35,18 +36,15 @@ def refused(check_name: str, error: Exception) -> tuple[dg.AssetCheckResult, dg.
     return dg.AssetCheckResult(check_name=check_name, passed=False, metadata={"reason": str(error)}), failure
 
 
-def passed(check_name: str, **facts: int | float | str) -> dg.AssetCheckResult:
+def passed(check_name: str, **facts: float | str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=check_name, passed=True, metadata=facts)
 
 
-def run_or_refuse(
-    context: dg.AssetExecutionContext, work: Callable[[], Outcome]
-) -> Outcome:
+def run_or_refuse(work: Callable[[], Outcome]) -> Outcome:
     """Run ``work``; a refusal becomes a failure that is not retried."""
     try:
         return work()
     except REFUSALS as error:
-        context.log.error(str(error))
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
@@ -73,11 +71,9 @@ def row_counts(nights: Mapping[Night, int]) -> dict[Night, dict[str, Any]]:
     return {night: {"dagster/row_count": rows} for night, rows in nights.items()}
 
 
-def image(title: str, png: bytes) -> dg.MetadataValue:
-    """A small picture that the UI shows in place."""
-    import base64
-
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+def image(title: str, png: bytes) -> str:
+    """Markdown of a small picture that the UI shows in place; it is kept in the event log, so small it must be."""
+    return f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def sample_nights(nights: Sequence[Night], wanted: int) -> list[Night]:

@@ -33,13 +33,16 @@ def site_resource() -> SiteResource:
     )  # fmt: skip
 
 
-@dg.logger(description="The progress of long work, one plain line each.")
-def plain(_: dg.InitLoggerContext) -> logging.Logger:
-    logger = logging.Logger("plain", level=logging.INFO)
+def _plain_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    # A logger of its own: one from getLogger would collect a handler more with each run of this process.
+    logger = logging.Logger("plain", level=logging.INFO)  # noqa: LOG001
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_OwnWords())
     logger.addHandler(handler)
     return logger
+
+
+plain = dg.LoggerDefinition(_plain_logger, description="The progress of long work, one plain line each.")
 
 
 class _OwnWords(logging.Formatter):

@@ -34,4 +34,3 @@ def failed_runs(context: dg.RunFailureSensorContext, site: SiteResource) -> None
         here.ledger("alerts"), severity="blocking", title=f"run of {run.job_name} failed",
         night=run.tags.get("dagster/partition", ""), detail=context.failure_event.message or "",
     )  # fmt: skip
-    context.log.error(f"run {run.run_id} of {run.job_name} failed")

@@ -24,15 +24,16 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.M
     """A calibrated LightGBM model as of the night: bundle, MLflow version, model card, evaluation on the test block."""
     (night,) = nights_of(context)
     here = site.open(context.log.info)
-    training = run_or_refuse(context, lambda: train(here, night))
+    training = run_or_refuse(lambda: train(here, night))
     bundle = training.bundle
     test = bundle.json("metrics.json")["test"]
-    plots = {path.stem: image(path.stem, path.read_bytes()) for path in sorted(plots_folder(here, bundle.version).glob("*.png"))}
+    plots = sorted(plots_folder(here, bundle.version).glob("*.png"))
     return dg.MaterializeResult(metadata={
-        "model_version": bundle.version, "is_new": training.is_new, "bundle": dg.MetadataValue.path(str(bundle.folder)),
+        "model_version": bundle.version, "is_new": training.is_new, "bundle": str(bundle.folder.relative_to(here.data)),
         **{f"test_{name}": value for name, value in test["model"].items()},
         **{f"baseline_{name}": test["baseline"][name] for name in ("log_loss", "brier", "roc_auc", "average_precision")},
-        "model_card": dg.MetadataValue.md(bundle.text("model_card.md")), **plots,
+        "model_card": dg.MetadataValue.md(bundle.text("model_card.md")),
+        "evaluation": dg.MetadataValue.md(" ".join(image(path.stem, path.read_bytes()) for path in plots)),
     })  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mater
     bundle = find_training(here, night)
     if bundle is None:
         raise dg.Failure(f"there is no model of night {night} to judge; materialise trained_model first", allow_retries=False)
-    outcome = run_or_refuse(context, lambda: promote_if_better(here, bundle.version, night))
+    outcome = run_or_refuse(lambda: promote_if_better(here, bundle.version, night))
     publish_catalog(here)
     return dg.MaterializeResult(metadata={
         "model_version": outcome.challenger, "is_promoted": outcome.verdict.is_promoted, "is_new": outcome.is_new,

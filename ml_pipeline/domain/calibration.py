@@ -54,7 +54,7 @@ def calibrator_from_json(content: dict[str, Any]) -> Calibrator:
         raise ValueError("calibrator.json holds numbers that are not finite")
     if content["kind"] == "isotonic":
         is_map = len(inputs) == len(outputs) > 0 and np.all(np.diff(inputs) > 0) and np.all(np.diff(outputs) >= 0)
-        is_valid = is_map and 0 <= outputs[0] and outputs[-1] <= 1
+        is_valid = is_map and outputs[0] >= 0 and outputs[-1] <= 1
     else:
         is_valid = content["kind"] == "sigmoid" and len(inputs) == 2 and inputs[0] > 0 and not outputs
     if not is_valid:
@@ -72,8 +72,13 @@ def fit_calibrator(scores: Floats, labels: Floats, nights: NDArray[np.datetime64
         scores: of the calibration block, shape (rows,), in (0, 1).
         labels: 0 or 1, shape (rows,).
         nights: score dates, shape (rows,).
+
+    Raises:
+        ValueError: fewer than two nights.
     """
     unique = np.unique(nights)
+    if len(unique) < 2:
+        raise ValueError(f"calibration needs rows of at least two nights, there is {len(unique)}; lengthen calibrate_nights")
     is_early = nights < unique[len(unique) // 2]
     losses = {}
     for kind, fit in _FITS.items():
@@ -91,7 +96,12 @@ def _fit_sigmoid(scores: Floats, labels: Floats) -> Calibrator:
 
     # Practically without penalty: Platt's two parameters need none on thousands of rows.
     model = LogisticRegression(C=1e6, tol=1e-8, max_iter=1000).fit(_log_odds(scores).reshape(-1, 1), labels)
-    return Calibrator("sigmoid", (float(model.coef_[0, 0]), float(model.intercept_[0])), (), {})
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope <= 0:
+        # Scores that point the wrong way say nothing: the map is flat at the observed share, and the gate says no.
+        share = float(labels.mean())
+        return Calibrator("isotonic", (0.0, 1.0), (share, share), {})
+    return Calibrator("sigmoid", (slope, intercept), (), {})
 
 
 def _fit_isotonic(scores: Floats, labels: Floats) -> Calibrator:

@@ -84,7 +84,7 @@ def calibration_error(labels: Floats, probabilities: Floats, bins: int = CALIBRA
 
 def _roc_auc(labels: Floats, probabilities: Floats) -> float:
     """Mann-Whitney U over the number of pairs; ties count half."""
-    values, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     positives = labels.sum()
     rank_sum = ranks[inverse][labels == 1].sum()

@@ -84,5 +84,5 @@ def _levels(rows: pa.Table, feature: FeatureContract) -> tuple[str, ...]:
 def _numbers(values: pa.ChunkedArray, column: FeatureColumn) -> NDArray[np.float32]:
     if column.contract.type == "category":
         codes = pc.index_in(values, value_set=pa.array(column.levels, pa.string()))
-        return codes.cast(pa.float32()).to_numpy()
-    return values.cast(pa.float32(), safe=False).to_numpy()
+        return np.asarray(codes.cast(pa.float32()).to_numpy())
+    return np.asarray(values.cast(pa.float32(), safe=False).to_numpy())

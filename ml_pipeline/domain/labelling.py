@@ -26,4 +26,4 @@ def match_labels(rows: pa.Table, labels: pa.Table, key: Sequence[str]) -> NDArra
     matched = numbered.join(latest, [*key, SCORE_DATE], identity, join_type="left outer").sort_by("_position")
     if matched.num_rows != rows.num_rows:
         raise ValueError(f"matching labels turned {rows.num_rows} rows into {matched.num_rows}")
-    return matched.column("label_last").cast(pa.float64()).to_numpy().astype(np.float64)
+    return np.array(matched.column("label_last").cast(pa.float64()).to_numpy(), dtype=np.float64)

@@ -54,9 +54,11 @@ def decide(contract: MonitoringContract, history: Sequence[DriftNight], *, train
 def _drifted_stretch(contract: MonitoringContract, history: Sequence[DriftNight]) -> list[DriftNight]:
     stretch: list[DriftNight] = []
     for entry in reversed(history):
+        # A night that nobody watched says nothing, so it ends a stretch too.
+        is_next = not stretch or (stretch[0].night - entry.night).days == 1
         is_same_model = entry.model_version == history[-1].model_version
         # A comparison with NaN is False: a night that could not be measured is not a drifted night.
-        if not (is_same_model and entry.drifted_share > contract.drifted_share_limit):
+        if not (is_next and is_same_model and entry.drifted_share > contract.drifted_share_limit):
             break
         stretch.insert(0, entry)
     return stretch

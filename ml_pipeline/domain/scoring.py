@@ -61,12 +61,12 @@ def ranks(nights: NDArray[np.datetime64], probabilities: NDArray[np.float64]) ->
 def reason_codes(
     encoder: FeatureEncoder, matrix: NDArray[np.float32], contributions: NDArray[np.float64]
 ) -> NDArray[np.object_]:
-    """The three features that moved each row's score most, in words; shape (rows, 3).
+    """The three features that moved each row's score most, in words; shape (rows, 3), None where there are fewer.
 
     Contributions are TreeSHAP values (Lundberg et al., Nature Machine Intelligence 2020), in log odds.
     """
     order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :REASON_COUNT]
-    reasons = np.empty(order.shape, dtype=object)
+    reasons = np.full((len(matrix), REASON_COUNT), None, dtype=object)
     for position, column in enumerate(encoder.columns):
         rows, places = np.nonzero(order == position)
         words = _in_words(column, matrix[rows, position], contributions[rows, position])

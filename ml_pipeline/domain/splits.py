@@ -57,7 +57,7 @@ def split_blocks(
         last = nights_back(blocks[purpose].first, gap + 1)
     first = nights_back(first_night, -contract.warmup_nights)
     if last < first:
-        needed = (trained_on - last).days + contract.warmup_nights + 1
+        needed = (trained_on - last).days + contract.warmup_nights
         raise ValueError(
             f"training as of {trained_on} needs at least {needed} nights of history, there are "
             f"{(trained_on - first_night).days}; train later, or shorten the blocks in project.yml"

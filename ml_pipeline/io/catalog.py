@@ -56,12 +56,17 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """``name`` as an SQL identifier, also where it is a word of SQL, such as a source called ``order``."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def write_catalog(root: Path, views: Sequence[View]) -> bool:
     """Publish ``views``, each may read those before it; False if the catalog says the same already.
 
     ``views.sql`` holds the same views for a session that is open already.
     """
-    session = "".join(f"create or replace temp view {view.name} as {view.sql};\n" for view in views)
+    session = "".join(f"create or replace temp view {identifier(view.name)} as {view.sql};\n" for view in views)
     warehouse = root / WAREHOUSE
     with exclusive_lock(root / "locks" / "catalog.lock"):
         if warehouse.exists() and (root / VIEWS).exists() and (root / VIEWS).read_text(encoding="utf-8") == session:
@@ -83,8 +88,8 @@ def _build(path: Path, views: Sequence[View]) -> None:
         connection.execute(f"attach {quoted(str(path))} as built")
         connection.execute("use built")
         for view in views:
-            connection.execute(f"create view {view.name} as {view.sql}")
-            connection.execute(f"comment on view {view.name} is {quoted(view.comment)}")
+            connection.execute(f"create view {identifier(view.name)} as {view.sql}")
+            connection.execute(f"comment on view {identifier(view.name)} is {quoted(view.comment)}")
         connection.execute("use memory")
         connection.execute("detach built")
 

@@ -5,7 +5,11 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_ROOMS = ("contracts", "domain")
+# What turns landed rows into a bundle; orchestration, plots and alerts cannot change one.
+_SOURCES = (
+    "nights.py", "contracts/*.py", "domain/*.py", "io/gated_runner.py", "io/model_bundle.py", "io/sql_template.py",
+    "operations/build.py", "operations/bundle_contents.py", "operations/train.py", "operations/training_rows.py",
+)  # fmt: skip
 _PACKAGES = ("duckdb", "lightgbm", "numpy", "pyarrow", "scikit-learn")
 
 
@@ -13,9 +17,8 @@ _PACKAGES = ("duckdb", "lightgbm", "numpy", "pyarrow", "scikit-learn")
 def code_version() -> str:
     """Twelve hex digits; the same source files give the same answer wherever they lie."""
     package = Path(__file__).parent.parent
-    paths = sorted(path for room in _ROOMS for path in (package / room).glob("*.py"))
     digest = hashlib.sha256()
-    for path in [package / "nights.py", *paths]:
+    for path in sorted(path for pattern in _SOURCES for path in package.glob(pattern)):
         digest.update(f"{path.relative_to(package)}:".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

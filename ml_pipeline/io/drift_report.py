@@ -18,6 +18,7 @@ def write_drift_report(
     """Write the HTML to ``path`` and return Evidently's PSI by column.
 
     Columns without a single value on either side are left out: Evidently raises on them, and there is nothing to compare.
+    Where no column is left, there is no report.
     """
     # Evidently reads this before it decides whether to report its use.
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -26,6 +27,8 @@ def write_drift_report(
 
     frames = [_frame(table, numbers, categories) for table in (current, reference)]
     kept = [name for name in (*numbers, *categories) if all(frame[name].notna().any() for frame in frames)]
+    if not kept:
+        return {}
     definition = DataDefinition(
         numerical_columns=[name for name in numbers if name in kept],
         categorical_columns=[name for name in categories if name in kept],
@@ -44,7 +47,7 @@ def write_drift_report(
 
 
 def _frame(table: pa.Table, numbers: Sequence[str], categories: Sequence[str]) -> pd.DataFrame:
-    frame = table.select([*numbers, *categories]).to_pandas()
+    frame: pd.DataFrame = table.select([*numbers, *categories]).to_pandas()
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 

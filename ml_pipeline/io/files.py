@@ -19,7 +19,7 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 def replace_durably(aside: Path, path: Path) -> None:
     """Rename ``aside`` (already fsynced) over ``path`` and make the rename itself durable."""
-    os.replace(aside, path)
+    aside.replace(path)
     sync_folder(path.parent)
 
 

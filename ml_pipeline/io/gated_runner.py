@@ -5,6 +5,7 @@ night's lookback, none of a later night, and of each key the latest version know
 and ``cutoff_at``, so a model is one select for one night and for any range of nights.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,15 @@ import pyarrow as pa
 from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON, SCORE_DATE, SourceContract
 from ml_pipeline.io.duckdb_connections import lock_down, utc_connection
 from ml_pipeline.io.sql_project import SPINE, SqlProject
-from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, source_relation
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, source_relation
 from ml_pipeline.io.table_store import TableStore
 from ml_pipeline.nights import Night, NightCalendar, lookback_nights, nights_between
+
+# Ungated rows lie in a schema of their own: a model writes names without a schema, so it cannot spell theirs.
+_GATE = "gate"
+_SQL_TYPES = {"category": "varchar", "number": "double"}
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+            "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", '"NULL"')  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class GatedRunner:
     calendar: NightCalendar
     threads: int = 2
 
-    def landed_nights(self, source: str, lookback_days: int | None, first: Night, last: Night) -> tuple[Night, ...]:
-        """The nights of ``source`` that a run for ``first`` to ``last`` may open: none after ``last``."""
+    def landed_nights(self, lookback_days: int | None, first: Night, last: Night) -> tuple[Night, ...]:
+        """The nights of a source that a run for ``first`` to ``last`` may open: none after ``last``."""
         start = self.calendar.first_night
         if lookback_days is not None:
             start = lookback_nights(first, lookback_days, first_night=start)[0]
@@ -54,15 +61,22 @@ class GatedRunner:
         key = [SCORE_DATE, *self.project.project.entity_key]
         with utc_connection(threads=self.threads) as connection:
             self._run(connection, self.project.feature_models, first, last)
-            joined = connection.table(SPINE).select(*key)
             for model in self.project.in_folder("features"):
-                self._require_grain(connection, model, key)
-                joined = joined.join(connection.table(model.name), ",".join(key), how="left")
-            casts = [
-                f"cast({feature.name} as {'varchar' if feature.type == 'category' else 'double'}) as {feature.name}"
-                for feature in self.project.features
-            ]
-            return _with_utc(joined.select(", ".join([*key, *casts])).order(", ".join(key)).to_arrow_table())
+                self._require_columns(connection, model, key)
+                _require_grain(connection, model, key)
+            return _with_utc(connection.sql(self._joined_features(key)).to_arrow_table())
+
+    def _joined_features(self, key: Sequence[str]) -> str:
+        # One statement: chained relations are bound anew with every join, which costs more than the joins of a night.
+        keys = ", ".join(key)
+        models = self.project.in_folder("features")
+        casts = [
+            f"cast({model.name}.{column.name} as {_SQL_TYPES[column.type]}) as {column.name}"
+            for model in models
+            for column in self.project.contracts[model.name].columns
+        ]
+        joins = " ".join(f"left join {model.name} using ({keys})" for model in models)
+        return f"select {', '.join([keys, *casts])} from (select {keys} from {SPINE}) as {SPINE} {joins} order by {keys}"
 
     def _run(
         self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night
@@ -72,9 +86,12 @@ class GatedRunner:
             SCORE_DATE: pa.array(nights, pa.date32()),
             "cutoff_at": pa.array([self.calendar.cutoff(night) for night in nights], pa.timestamp("us", tz="UTC")),
         })  # fmt: skip
-        connection.execute("create table nights as select score_date, cutoff_at::timestamp as cutoff_at from calendar")
+        connection.execute(f"create schema {_GATE}")
+        connection.execute(
+            f"create table {_GATE}.nights as select score_date, cutoff_at::timestamp as cutoff_at from calendar"
+        )
         for source, lookback_days in self.project.lookbacks(models).items():
-            self._load(connection, source, self.landed_nights(source, lookback_days, first, last))
+            self._load(connection, source, self.landed_nights(lookback_days, first, last))
         lock_down(connection)
         for source, lookback_days in sorted({read for model in models for read in model.sources}, key=str):
             connection.execute(_relation_sql(self.project.sources[source], lookback_days))
@@ -91,7 +108,7 @@ class GatedRunner:
             f"{column.name}::timestamp as {column.name}" if column.type == "timestamp" else column.name
             for column in contract.columns
         ]
-        rows.select(", ".join([*columns, f"{SCORE_DATE}::date as {KNOWN_ON}"])).create(f"landed__{source}")
+        rows.select(", ".join([*columns, f"{SCORE_DATE}::date as {KNOWN_ON}"])).create(f"{_GATE}.landed__{source}")
 
     def _create(self, connection: duckdb.DuckDBPyConnection, model: SqlModel) -> None:
         try:
@@ -99,10 +116,11 @@ class GatedRunner:
         except duckdb.BinderException as error:
             raise _binder_refusal(model, error, self.project) from error
         except duckdb.Error as error:
-            raise SqlRefusedError(model.path, 1, f"cannot run: {error}", "correct the SQL") from error
+            raise SqlRefusedError(model.path, _line(model, error), f"cannot run: {error}", "correct the SQL") from error
 
-    def _require_grain(self, connection: duckdb.DuckDBPyConnection, model: SqlModel, key: Sequence[str]) -> None:
-        declared = [*key, *(column.name for column in self.project.contracts[model.name].columns)]
+    def _require_columns(self, connection: duckdb.DuckDBPyConnection, model: SqlModel, key: Sequence[str]) -> None:
+        contract = self.project.contracts[model.name]
+        declared = [*key, *(column.name for column in contract.columns)]
         built = connection.table(model.name)
         if sorted(built.columns) != sorted(declared):
             raise SqlRefusedError(
@@ -111,13 +129,27 @@ class GatedRunner:
                 f"not declared {sorted(set(built.columns) - set(declared))}",
                 "declare each feature once, and select the entity key, score_date and the features, nothing else",
             )  # fmt: skip
-        columns = ", ".join(key)
-        doubled = built.aggregate(f"{columns}, count(*) as copies", columns).filter("copies > 1")
-        if doubled.limit(1).fetchall():
-            raise SqlRefusedError(
-                model.path, 1, f"more than one row per {columns}, for example {doubled.order(columns).limit(1).fetchall()[0]}",
-                "a join fans out; make its right side unique",
-            )  # fmt: skip
+        types = dict(zip(built.columns, map(str, built.types), strict=True))
+        for column in contract.columns:
+            if column.type == "number" and not types[column.name].startswith(_NUMBERS):
+                raise SqlRefusedError(
+                    model.path, line_of(model.text, column.name),
+                    f"feature {column.name} is {types[column.name]}, not a number",
+                    f"cast it, or declare it with type: category in {model.folder}.yml",
+                )  # fmt: skip
+
+
+def _require_grain(connection: duckdb.DuckDBPyConnection, model: SqlModel, key: Sequence[str]) -> None:
+    columns = ", ".join(key)
+    doubled = connection.execute(
+        f"select {columns}, count(*) as copies from {model.name} group by {columns} having copies > 1 "
+        f"order by {columns} limit 1"
+    ).fetchone()
+    if doubled:
+        raise SqlRefusedError(
+            model.path, 1, f"more than one row per {columns}, for example {doubled}",
+            "a join fans out; make its right side unique",
+        )  # fmt: skip
 
 
 def _relation_sql(contract: SourceContract, lookback_days: int | None) -> str:
@@ -133,11 +165,11 @@ def _relation_sql(contract: SourceContract, lookback_days: int | None) -> str:
         create view {source_relation(contract.name, lookback_days)} as
         with versions as (
             select *, lead({KNOWN_ON}) over (partition by {key} order by {KNOWN_ON}, {KNOWN_AT}) as superseded_on
-            from landed__{contract.name}
+            from {_GATE}.landed__{contract.name}
         )
         select nights.{SCORE_DATE}, nights.cutoff_at, {columns}
         from versions
-        inner join nights
+        inner join {_GATE}.nights
             on versions.{KNOWN_ON} <= nights.{SCORE_DATE} {in_lookback}
             and (versions.superseded_on is null or nights.{SCORE_DATE} < versions.superseded_on)
     """
@@ -146,7 +178,6 @@ def _relation_sql(contract: SourceContract, lookback_days: int | None) -> str:
 def _binder_refusal(model: SqlModel, error: duckdb.BinderException, project: SqlProject) -> SqlRefusedError:
     text = str(error).splitlines()[0]
     quoted = text.split('"')[1::2]
-    line = next((n for n, row in enumerate(model.text.splitlines(), 1) if any(word in row for word in quoted)), 1)
     owners = [source.name for source in project.sources.values() if set(quoted) & set(source.column_names)]
     remedy = "read it from a gated relation that has it"
     if owners:
@@ -155,7 +186,13 @@ def _binder_refusal(model: SqlModel, error: duckdb.BinderException, project: Sql
             f"it belongs to source('{owners[0]}'), known {when}: aggregate earlier rows with "
             f"source('{owners[0]}', lookback_days=n); the row's own value is not known at the cutoff"
         )
-    return SqlRefusedError(model.path, line, text, remedy)
+    return SqlRefusedError(model.path, _line(model, error), text, remedy)
+
+
+def _line(model: SqlModel, error: duckdb.Error) -> int:
+    # The statement begins on the model's first line, so DuckDB's line is the file's; some errors come without one.
+    told = re.search(r"^LINE (\d+):", str(error), re.MULTILINE)
+    return int(told[1]) if told else line_of(model.text, *str(error).splitlines()[0].split('"')[1::2])
 
 
 def _with_utc(rows: pa.Table) -> pa.Table:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,10 +39,18 @@ class Ledger:
             LedgerConflictError: the ledger has grown since. The number is taken by linking a finished file to a name
                 that must not exist, which one of two writers wins.
         """
+        while True:
+            paths = self.paths()
+            if after is not None and len(paths) != after:
+                raise LedgerConflictError(f"ledger {self.folder.name} has {len(paths)} entries, {after} were expected")
+            if self._link(entry, paths):
+                return len(paths) + 1
+            if after is not None:
+                raise LedgerConflictError(f"entry {after + 1} of ledger {self.folder.name} was just taken")
+
+    def _link(self, entry: Mapping[str, Any], paths: Sequence[Path]) -> bool:
+        """Write the entry that follows ``paths``; False if its number was taken meanwhile."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        paths = self.paths()
-        if after is not None and len(paths) != after:
-            raise LedgerConflictError(f"ledger {self.folder.name} has {len(paths)} entries, {after} were expected")
         number = len(paths) + 1
         previous = sha256_of(paths[-1]) if paths else ""
         content = {"number": number, "recorded_at": datetime.now(UTC).isoformat(), "previous": previous, **entry}
@@ -51,9 +59,9 @@ class Ledger:
         sync_file(aside)
         try:
             os.link(aside, self.folder / f"{number:06d}.json")
-        except FileExistsError as error:
-            raise LedgerConflictError(f"entry {number} of ledger {self.folder.name} was just taken") from error
+        except FileExistsError:
+            return False
         finally:
             aside.unlink()
         sync_folder(self.folder)
-        return number
+        return True

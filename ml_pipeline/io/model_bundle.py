@@ -88,9 +88,27 @@ def write_bundle(models: Path, files: Mapping[str, bytes], facts: Mapping[str, A
         path.write_bytes(content)
         sync_file(path)
     sync_folder(aside)
-    aside.rename(folder)
+    try:
+        aside.rename(folder)
+    except OSError:
+        # Another process wrote the same bundle first: equal content, so its folder is ours; anything else is raised.
+        if not folder.exists():
+            raise
+        shutil.rmtree(aside)
     sync_folder(models)
     return read_bundle(models, version)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Parse a manifest without verifying the bundle.
+
+    Raises:
+        BundleError: it is no JSON.
+    """
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except ValueError as error:
+        raise BundleError(f"bundle {path.parent.name}: {MANIFEST} cannot be read ({error}); restore it or retrain") from error
 
 
 def read_bundle(models: Path, version: str) -> ModelBundle:
@@ -107,7 +125,7 @@ def read_bundle(models: Path, version: str) -> ModelBundle:
     content = (folder / MANIFEST).read_bytes()
     if hashlib.sha256(content).hexdigest()[:10] != version.rsplit("-", 1)[-1]:
         raise BundleError(f"bundle {version}: {MANIFEST} was changed after the bundle was written; restore it or retrain")
-    manifest = json.loads(content)
+    manifest = read_manifest(folder / MANIFEST)
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
     expected = {*manifest["files"], MANIFEST}
     if found != expected:

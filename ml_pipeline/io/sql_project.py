@@ -9,10 +9,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from ml_pipeline.contracts.project import ProjectContract, load_project
-from ml_pipeline.contracts.source import SourceContract, load_sources
+from ml_pipeline.contracts.source import SCORE_DATE, SourceContract, load_sources
 from ml_pipeline.contracts.sql_models import FeatureContract, ModelContract, load_model_contracts
 from ml_pipeline.io.sql_checks import normalised_sql, refuse_unsafe
-from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, render
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, render
 
 MODEL_FOLDERS = ("staging", "features", "labels")
 SPINE = "spine"
@@ -45,8 +45,9 @@ class SqlProject:
         try:
             return tuple(self.models[name] for name in TopologicalSorter(ordered).static_order())
         except CycleError as error:
+            model = self.models[error.args[1][1]]
             raise SqlRefusedError(
-                self.models[error.args[1][0]].path, 1, f"models read each other in a circle: {error.args[1]}",
+                model.path, model.line_of_ref(error.args[1][0]), f"models read each other in a circle: {error.args[1]}",
                 "move what they share into a model of its own",
             ) from error  # fmt: skip
 
@@ -96,26 +97,58 @@ def load_sql_project(folder: Path) -> SqlProject:
         SqlRefusedError: a model is unsafe, undocumented or reads what does not exist; names file and line.
     """
     sources = load_sources(folder / "sources.yml")
-    models: dict[str, SqlModel] = {}
+    models = _load_models(folder, sources)
     contracts: dict[str, ModelContract] = {}
     for name in MODEL_FOLDERS:
         contracts |= load_model_contracts(folder / name)
-        for path in sorted((folder / name).glob("*.sql")):
-            model = render(path, folder=folder, sources=sources)
-            models[model.name] = model
     for model in models.values():
         _require_known(model, models, contracts)
         refuse_unsafe(model)
     absent = sorted(set(contracts) - set(models))
     if absent:
         raise FileNotFoundError(f"the YAML below {folder.name} describes models {absent}, but there is no such .sql file")
-    return SqlProject(folder, load_project(folder), sources, models, contracts)
+    project = SqlProject(folder, load_project(folder), sources, models, contracts)
+    project.needed_for(models)  # refuses a circle now, not in the first night that is built
+    _require_distinct_features(project)
+    return project
+
+
+def _load_models(folder: Path, sources: dict[str, SourceContract]) -> dict[str, SqlModel]:
+    models: dict[str, SqlModel] = {}
+    for path in (path for name in MODEL_FOLDERS for path in sorted((folder / name).glob("*.sql"))):
+        model = render(path, folder=folder, sources=sources)
+        if model.name in models:
+            raise SqlRefusedError(
+                model.path, 1, f"two models are called {model.name}, the other is {models[model.name].path}",
+                "rename one: a table, its file and its ref() are one word",
+            )  # fmt: skip
+        models[model.name] = model
+    if SPINE not in models:
+        raise SqlRefusedError(
+            f"staging/{SPINE}.sql", 1, "there is no spine model", "write it: one row per entity key and score_date to be scored"
+        )
+    return models
+
+
+def _require_distinct_features(project: SqlProject) -> None:
+    owners = dict.fromkeys([SCORE_DATE, *project.project.entity_key], "the key of the spine")
+    for model in project.in_folder("features"):
+        for column in project.contracts[model.name].columns:
+            if column.name in owners:
+                raise SqlRefusedError(
+                    model.path, line_of(model.text, column.name),
+                    f"feature {column.name} is declared for {model.name}, but the name is taken by {owners[column.name]}",
+                    "rename one: a feature is one column of the feature table",
+                )  # fmt: skip
+            owners[column.name] = f"model {model.name}"
 
 
 def _require_known(model: SqlModel, models: dict[str, SqlModel], contracts: dict[str, ModelContract]) -> None:
     unknown = [name for name in model.refs if name not in models]
     if unknown:
-        raise SqlRefusedError(model.path, 1, f"ref('{unknown[0]}') names no model", f"models are {sorted(models)}")
+        raise SqlRefusedError(
+            model.path, model.line_of_ref(unknown[0]), f"ref('{unknown[0]}') names no model", f"models are {sorted(models)}"
+        )
     if model.name not in contracts:
         raise SqlRefusedError(
             model.path, 1, f"model {model.name} is not described",
@@ -124,6 +157,7 @@ def _require_known(model: SqlModel, models: dict[str, SqlModel], contracts: dict
     reads_outcome = [name for name in model.refs if models[name].folder == "labels"]
     if reads_outcome and model.folder != "labels":
         raise SqlRefusedError(
-            model.path, 1, f"{model.folder}/ model {model.name} reads label model {reads_outcome[0]}",
+            model.path, model.line_of_ref(reads_outcome[0]),
+            f"{model.folder}/ model {model.name} reads label model {reads_outcome[0]}",
             "labels are for training only; aggregate earlier outcomes with source('…', lookback_days=…)",
         )  # fmt: skip

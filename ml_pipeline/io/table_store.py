@@ -8,18 +8,25 @@ process: its runtime panics there; spawn instead.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.io.built_from import BuiltFrom
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.duckdb_connections import utc_connection
 from ml_pipeline.nights import Night, contiguous_runs
 
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
 _TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
+# In the name of a file the log decodes the first, and DuckDB takes the others for a pattern.
+_UNNAMEABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]*?]")
 _KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 _NIGHTS_KEY = "nights"
 _EPOCH = Night(1970, 1, 1)
@@ -62,10 +69,17 @@ def stale_nights(inputs: Mapping[Night, NightInputs], before: Mapping[Night, Pub
 
 
 class TableStore:
-    """The Delta tables below one data root, named by their folder, for example ``raw/outcomes``."""
+    """The Delta tables below one data root, named by their folder, for example ``raw/outcomes``.
+
+    Raises:
+        ValueError: files below ``root`` could be written but not found again.
+    """
 
     def __init__(self, root: Path) -> None:
+        if found := _UNNAMEABLE.search(str(root.absolute())):
+            raise ValueError(f"the data root {root.absolute()} holds {found[0]!r} in its path; choose a folder without it")
         self.root = root
+        self._built_from = BuiltFrom(root / "built_from")
 
     def path(self, table: str) -> Path:
         """Folder of ``table``. Raises ValueError for a name outside the allow-list (no way out of the root)."""
@@ -81,14 +95,21 @@ class TableStore:
         return self._open(table).version() if self.exists(table) else -1
 
     def published(self, table: str) -> dict[Night, PublishedNight]:
-        """Every night ever published, with its present hashes; a night of zero rows is published too."""
+        """Every night ever published, with its present hashes; a night of zero rows is published too.
+
+        ``inputs_hash`` is that of the last build, also where it gave the same content and made no commit.
+        """
         found: dict[Night, PublishedNight] = {}
         if not self.exists(table):
             return found
         for commit in self._open(table).history():
             for night, facts in json.loads(commit.get(_NIGHTS_KEY, "{}")).items():
                 found.setdefault(Night.fromisoformat(night), PublishedNight(**facts))
-        return dict(sorted(found.items()))
+        later = self._built_from.inputs_hashes(table)
+        return {
+            night: replace(facts, inputs_hash=later.get((night, facts.content_hash), facts.inputs_hash))
+            for night, facts in sorted(found.items())
+        }
 
     def publish(
         self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str]
@@ -117,6 +138,8 @@ class TableStore:
         if changed:
             self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
+        same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
+        self._built_from.remember(table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()})
         return PublishResult(table, self.version(table), tuple(changed), unchanged, rows.num_rows)
 
     def _commit(
@@ -142,8 +165,8 @@ class TableStore:
             return []
         wanted = None if nights is None else {f"{SCORE_DATE}={night}" for night in nights}
         names = [unquote(uri.removeprefix("file://")) for uri in self._open(table).file_uris()]
-        paths = sorted(Path(name) for name in names)
-        return [path for path in paths if wanted is None or path.parent.name in wanted]
+        # Chosen as text: a year of nights is read for every run, and making a Path costs more than reading its footer.
+        return [Path(name) for name in sorted(names) if wanted is None or name.rsplit("/", 2)[-2] in wanted]
 
     def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
         """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
@@ -178,7 +201,7 @@ class TableStore:
         """Arrow schema of ``table`` as readers get it."""
         return pa.schema(self._open(table).schema().to_arrow())
 
-    def _open(self, table: str):  # type: ignore[no-untyped-def]
+    def _open(self, table: str) -> "DeltaTable":
         from deltalake import DeltaTable
 
         return DeltaTable(self.path(table))

@@ -2,31 +2,46 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
+from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.sql_checks import normalised_sql
-from ml_pipeline.io.sql_project import SqlProject
-from ml_pipeline.io.sql_template import SqlModel
-from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
+from ml_pipeline.io.sql_project import SPINE, SqlProject
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of
+from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night, contiguous_runs, nights_between
 from ml_pipeline.operations.site import Site, features_table, require_landed
 
-# Longer ranges are built in runs of a month: memory stays flat, and a lookback is read twice at most.
-_LONGEST_RUN_NIGHTS = 31
+# Longer ranges are built in runs: memory stays flat (1.3 GB for a thousand rows a night), and the lookback that each
+# run reads again, and the night that it builds again alone, stay cheap beside it.
+_LONGEST_RUN_NIGHTS = 46
 LABELS = "labels"
 
-Build = Callable[[Night, Night], pa.Table]
+
+@dataclass(frozen=True)
+class _Target:
+    """A table to be built: ``build`` gives its rows for a range of nights, ``model_of`` the model behind a column."""
+
+    table: str
+    key: tuple[str, ...]
+    build: Callable[[Night, Night], pa.Table]
+    model_of: Callable[[str], SqlModel]
 
 
 def build_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | None = None) -> PublishResult:
     """Publish the features of ``nights`` for the present SQL, or for ``sql`` of a bundle; skips what is up to date."""
     sql = sql or site.sql
-    inputs = _feature_inputs(site, sql, nights)
-    return _publish_stale(
-        site, features_table(sql), inputs, key=sql.project.entity_key, build=site.runner(sql).build_features
-    )
+    owners = {column.name: model for model in sql.in_folder("features") for column in sql.contracts[model.name].columns}
+    target = _Target(
+        features_table(sql), sql.project.entity_key, site.runner(sql).build_features,
+        lambda column: owners.get(column, sql.models[SPINE]),
+    )  # fmt: skip
+    return _publish_stale(site, _feature_inputs(site, sql, nights), target)
 
 
 def stale_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | None = None) -> list[Night]:
@@ -37,12 +52,13 @@ def stale_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | Non
 
 def build_labels(site: Site, nights: Sequence[Night]) -> PublishResult:
     """Publish the labels that became known to ``nights``: a night's partition never changes afterwards."""
-    target = site.project.label.model
+    model = site.sql.models[site.project.label.model]
     runner = site.runner()
-    return _publish_stale(
-        site, LABELS, _label_inputs(site, nights), key=[*site.project.entity_key, "label_known_at"],
-        build=lambda first, last: runner.build(target, first, last),
+    target = _Target(
+        LABELS, (*site.project.entity_key, "label_known_at"),
+        lambda first, last: runner.build(model.name, first, last), lambda _: model,
     )  # fmt: skip
+    return _publish_stale(site, _label_inputs(site, nights), target)
 
 
 def stale_labels(site: Site, nights: Sequence[Night]) -> list[Night]:
@@ -65,39 +81,72 @@ def _inputs(
 ) -> dict[Night, NightInputs]:
     """What each night is made from: the version of the SQL and the content of every landed night it may open."""
     site.calendar.require(nights)
-    runner = site.runner(sql)
     contents = {source: site.tables.published(f"raw/{source}") for source in sql.sources}
+    lookbacks = sql.lookbacks(models)
     inputs = {}
     for night in sorted(set(nights)):
-        reads = {}
-        for source, lookback_days in sql.lookbacks(models).items():
-            opened = runner.landed_nights(source, lookback_days, night, night)
-            if sql.sources[source].reference:
-                # A reference is known before the first night: later nights count only where a correction landed.
-                corrected = {past for past, facts in contents[source].items() if facts.rows}
-                opened = tuple(past for past in opened if past == site.calendar.first_night or past in corrected)
-            require_landed(source, contents[source], opened)
-            reads[source] = [contents[source][past].content_hash for past in opened]
+        reads = {
+            source: _contents_read(site, sql.sources[source], contents[source], days=days, night=night)
+            for source, days in lookbacks.items()
+        }
         text = json.dumps([version, reads], sort_keys=True)
         inputs[night] = NightInputs(hashlib.sha256(text.encode()).hexdigest(), {})
     return inputs
 
 
-def _publish_stale(
-    site: Site, table: str, inputs: dict[Night, NightInputs], *, key: Sequence[str], build: Build
-) -> PublishResult:
+def _contents_read(
+    site: Site, source: SourceContract, published: Mapping[Night, PublishedNight], *, days: int | None, night: Night
+) -> list[str]:
+    if source.reference:
+        # A reference is known before the first night: later nights count only where a correction landed.
+        first = site.calendar.first_night
+        opened = [first, *(past for past, facts in published.items() if first < past <= night and facts.rows)]
+    else:
+        opened = [*site.runner().landed_nights(days, night, night)]
+    require_landed(source.name, published, opened)
+    return [published[past].content_hash for past in opened]
+
+
+def _publish_stale(site: Site, inputs: dict[Night, NightInputs], target: _Target) -> PublishResult:
+    table = target.table
     before = site.tables.published(table)
     stale = stale_nights(inputs, before)
     current = [night for night in inputs if night not in set(stale)]
     changed: list[Night] = []
     rows = sum(before[night].rows for night in current)
-    for first, last in contiguous_runs(stale, longest=_LONGEST_RUN_NIGHTS):
-        built = build(first, last)
+    runs = contiguous_runs(stale, longest=_LONGEST_RUN_NIGHTS)
+    for first, last in runs:
+        built = target.build(first, last)
+        # A leak of later nights shows in the first night of a run, one of earlier nights in the last of them all.
+        for night in sorted({first, last} if last == runs[-1][1] else {first}):
+            if first < last:
+                _require_same_alone(target, built, night)
         nights = {night: inputs[night] for night in nights_between(first, last)}
         # One commit a run: what is built survives a kill, and memory does not grow with the range.
-        result = site.tables.publish(table, built, nights, key=key)
+        result = site.tables.publish(table, built, nights, key=target.key)
         changed.extend(result.changed)
         current.extend(result.unchanged)
         rows += result.rows
         site.progress(f"{table}: built {first} to {last}, {result.rows:,} rows")
     return PublishResult(table, site.tables.version(table), tuple(changed), tuple(sorted(current)), rows)
+
+
+def _require_same_alone(target: _Target, built: pa.Table, night: Night) -> None:
+    """Raise SqlRefusedError if ``night`` built alone differs from ``night`` out of the run ``built``.
+
+    The gate gives each night its own rows, but a join or group by without ``score_date`` mixes them again: such a model
+    is right every night and sees the future in training, where nights are built in ranges.
+    """
+    order = [(SCORE_DATE, "ascending"), *((name, "ascending") for name in target.key)]
+    alone = target.build(night, night).sort_by(order)
+    together = built.filter(pc.equal(built.column(SCORE_DATE), pa.scalar(night, pa.date32()))).sort_by(order)
+    if content_hash(alone) == content_hash(together):
+        return
+    column = next(name for name in alone.schema.names if content_hash(alone.select([name])) != content_hash(together.select([name])))
+    model = target.model_of(column)
+    raise SqlRefusedError(
+        model.path, line_of(model.text, column),
+        f"{target.table}: column {column} of night {night} differs when the night is built alone and when other nights "
+        "are built with it, so it reads their rows",
+        "every join and group by must carry score_date",
+    )  # fmt: skip

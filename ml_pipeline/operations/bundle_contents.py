@@ -53,14 +53,12 @@ class Contest:
         return evaluate(self.labels, self.baseline)
 
 
-def measure(site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel) -> Contest:
+def measure(site: Site, rows: LabelledRows, blocks: Blocks, scorer: Scorer) -> Contest:
     """Read the test block: the one time that a training does."""
     test = rows.block(blocks.test)
-    probability = model.calibrator.probability(
-        raw_scores(model.scorer, model.encoder.transform(test.rows), threads=site.threads)
-    )
+    raw = raw_scores(scorer, scorer.encoder.transform(test.rows), threads=site.threads)
     otherwise = float(rows.block(blocks.train).labels.mean())
-    return Contest(test.labels, probability, baseline_rates(site, test.rows, otherwise))
+    return Contest(test.labels, scorer.calibrator.probability(raw), baseline_rates(site, test.rows, otherwise))
 
 
 def baseline_rates(site: Site, rows: pa.Table, otherwise: float) -> NDArray[np.float64]:
@@ -80,7 +78,7 @@ def load_scorer(bundle: ModelBundle) -> Scorer:
 
 
 def bundle_files(
-    site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel, contest: Contest, night: Night
+    site: Site, rows: LabelledRows, blocks: Blocks, *, model: FittedModel, contest: Contest, night: Night
 ) -> dict[str, bytes]:
     """Every file of the bundle but the manifest."""
     mine, theirs = contest.model_metrics, contest.baseline_metrics
@@ -104,7 +102,7 @@ def bundle_files(
 
 
 def bundle_facts(
-    site: Site, rows: LabelledRows, blocks: Blocks, model: FittedModel, night: Night
+    site: Site, rows: LabelledRows, blocks: Blocks, *, model: FittedModel, night: Night
 ) -> dict[str, object]:
     """What the manifest says besides the hashes of the files: no clock, no host, so that equal models are equal."""
     return {

@@ -58,7 +58,8 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
     _require_acceptable(contract, accounts, sorted_rows)
     if not may_restate:
         _require_same_rows(site, contract, sorted_rows, [night for night in stale if night in before])
-    notes = {night: NightInputs(_inputs_hash(site, contract, night), asdict(account)) for night, account in accounts.items()}
+    hashes = _inputs_hashes(site, contract, stale)
+    notes = {night: NightInputs(hashes[night], asdict(account)) for night, account in accounts.items()}
     # Quarantine first: if the process dies between the commits, a re-run finds the landed table still old.
     site.tables.publish(f"quarantine/{source}", _quarantine(sorted_rows), notes, key=["row", "rule", "column"])
     published = site.tables.publish(table, sorted_rows.landed, notes, key=[*contract.key, KNOWN_AT])
@@ -69,14 +70,17 @@ def stale_landings(site: Site, source: str, nights: Sequence[Night]) -> list[Nig
     """Those of ``nights`` that were never landed from the present delivery under the present contract."""
     site.calendar.require(nights)
     contract = site.sql.sources[source]
-    inputs = {night: NightInputs(_inputs_hash(site, contract, night), {}) for night in set(nights)}
+    inputs = {night: NightInputs(found, {}) for night, found in _inputs_hashes(site, contract, nights).items()}
     return stale_nights(inputs, site.tables.published(f"raw/{source}"))
 
 
-def _inputs_hash(site: Site, contract: SourceContract, night: Night) -> str:
-    window = site.calendar.known_window(night, night)
-    parts = [site.connector.fingerprint(contract), contract.model_dump(mode="json"), str(window)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _inputs_hashes(site: Site, contract: SourceContract, nights: Sequence[Night]) -> dict[Night, str]:
+    """What the landing of each night is made from: the delivery, the contract and the night's window."""
+    calendar = site.calendar
+    shared = json.dumps([site.connector.fingerprint(contract), contract.model_dump(mode="json")], sort_keys=True)
+    return {
+        night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest() for night in set(nights)
+    }
 
 
 def _read(site: Site, contract: SourceContract, nights: Sequence[Night]) -> pa.Table:
@@ -104,12 +108,19 @@ def _require_acceptable(
         if not account.is_balanced:
             raise LandingBlockedError(f"source {contract.name}, night {night}: rows do not add up, {account}")
         if account.quarantined_share > contract.max_quarantined_share:
-            rules = sorted({f"{broken.column}: {broken.rule}" for broken in sorted_rows.broken})
+            rules = _rules_broken(sorted_rows, night)
             raise LandingBlockedError(
                 f"source {contract.name}, night {night}: {account.quarantined} of {account.read} rows break the contract "
                 f"(allowed share {contract.max_quarantined_share:.2%}). Rules broken: {'; '.join(rules[:10])}. Nothing was "
                 "landed; correct the delivery, or the contract in sources.yml"
             )
+
+
+def _rules_broken(sorted_rows: SortedRows, night: Night) -> list[str]:
+    nights = sorted_rows.rows.column(SCORE_DATE)
+    return sorted(
+        {f"{broken.column}: {broken.rule}" for broken in sorted_rows.broken if nights[broken.row].as_py() == night}
+    )
 
 
 def _require_same_rows(site: Site, contract: SourceContract, sorted_rows: SortedRows, nights: Sequence[Night]) -> None:

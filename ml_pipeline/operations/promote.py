@@ -41,7 +41,7 @@ def champion_on(entries: Sequence[dict[str, Any]], night: Night) -> str | None:
 def promote_if_better(site: Site, version: str, night: Night) -> Promotion:
     """Judge bundle ``version`` as of ``night`` and make it champion if the gate says so.
 
-    It serves from ``night`` on, or from the next night if ``night`` has been scored already.
+    It serves from ``night`` on, or from the first night after those that have been scored already.
 
     Reading the champion, judging and recording happen under one lock: without it three trainers that promote at
     once leave a worse champion in most rounds. The ledger is the truth; MLflow's aliases follow it.
@@ -71,8 +71,9 @@ def judged_before(site: Site, version: str, night: Night) -> Promotion | None:
 
 
 def _effective_from(site: Site, night: Night) -> Night:
-    """A night that has been published keeps its champion: a model trained after it serves from the next one on."""
-    return nights_back(night, -1) if night in site.tables.published("scores") else night
+    """Nights that have been published keep their champion: a model that comes after them serves from the next one on."""
+    published = site.tables.published("scores")
+    return max(night, nights_back(max(published), -1)) if published else night
 
 
 def current_champion(site: Site) -> str | None:
@@ -110,10 +111,12 @@ def _judge(site: Site, version: str, night: Night, champion: str | None) -> Prom
     bundle = read_bundle(site.models, version)
     test = bundle.json("metrics.json")["test"]
     contest_first, contest_last = (Night.fromisoformat(day) for day in bundle.manifest["blocks"]["test"])
+    if version == champion:
+        return Promotion(version, champion, Verdict(False, ("it is the champion already",)), True)
     verdict = judge(
         Contestant(version, Metrics(**test["model"]), _seen_until(bundle, "calibrate")),
         Contestant("baseline", Metrics(**test["baseline"]), None),
-        _champion_on_contest(site, champion, version, contest_first, contest_last, night),
+        _champion_on_contest(site, champion, first=contest_first, last=contest_last, night=night),
         contest_first=contest_first,
         min_log_loss_gain=site.project.promotion.min_log_loss_gain,
     )
@@ -125,9 +128,9 @@ def _seen_until(bundle: ModelBundle, purpose: str) -> Night:
 
 
 def _champion_on_contest(
-    site: Site, champion: str | None, challenger: str, first: Night, last: Night, night: Night
+    site: Site, champion: str | None, *, first: Night, last: Night, night: Night
 ) -> Contestant | None:
-    if champion is None or champion == challenger:
+    if champion is None:
         return None
     bundle = read_bundle(site.models, champion)
     sql = bundle.feature_set

@@ -7,8 +7,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
-from ml_pipeline.contracts.tables import DECISION_SCHEMA, DRIFT_SCHEMA, PERFORMANCE_SCHEMA, QUARANTINE_SCHEMA, scores_schema
+from ml_pipeline.contracts.tables import (
+    DECISION_SCHEMA,
+    DRIFT_SCHEMA,
+    LABEL_TYPES,
+    PERFORMANCE_SCHEMA,
+    QUARANTINE_SCHEMA,
+    scores_schema,
+)
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
+from ml_pipeline.io.model_bundle import MANIFEST, read_manifest
+from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
 
 _PROMOTION_COLUMNS = {
@@ -47,7 +56,13 @@ def publish_catalog(site: Site) -> bool:
 def _scores_schema(site: Site) -> pa.Schema:
     if site.tables.exists("scores"):
         return site.tables.schema("scores")
-    return scores_schema([pa.field(name, pa.string()) for name in site.project.entity_key])
+    return scores_schema(_key_fields(site))
+
+
+def _key_fields(site: Site) -> list[pa.Field]:
+    """The entity key with the types that the sources give it: what a table that is not there yet will hold."""
+    fields = {field.name: field for source in site.sql.sources.values() for field in source.arrow_schema()}
+    return [fields[name] for name in site.project.entity_key]
 
 
 def _table_view(site: Site, name: str, published: _Published, comment: str) -> View:
@@ -69,10 +84,9 @@ def _revisions(site: Site) -> View:
 
 def _labels(site: Site) -> View:
     key = ", ".join(site.project.entity_key)
-    empty = pa.schema([pa.field(name, pa.string()) for name in (*site.project.entity_key, "labelled_date", "label")])
+    types = [pa.field(name, kind) for name, kind in LABEL_TYPES.items()]
+    empty = pa.schema([pa.field(SCORE_DATE, pa.date32()), *_key_fields(site), *types])
     schema = site.tables.schema("labels") if site.tables.exists("labels") else empty
-    if not site.tables.exists("labels"):
-        return View("labels", files_select([], schema), "Labels as last known.")
     rows = files_select(site.tables.files("labels"), schema)
     body = (
         f"select * rename ({SCORE_DATE} as known_on) from ({rows}) qualify row_number() over "
@@ -104,9 +118,16 @@ def _monitoring(site: Site) -> list[View]:
 
 
 def _features(site: Site) -> View:
-    empty = pa.schema([pa.field(SCORE_DATE, pa.date32())])
-    published = _Published(features_table(site.sql), empty)
-    return _table_view(site, "features", published, f"Features of version {site.sql.feature_set_version}.")
+    """The features that the champion is served with; before there is one, those of the present SQL."""
+    champion = current_champion(site)
+    table = features_table(site.sql)
+    if champion is not None:
+        manifest = read_manifest(site.models / champion / MANIFEST)
+        table = f"features/{manifest['feature_set_version']}"
+    kinds = {"category": pa.string(), "number": pa.float64()}
+    columns = [pa.field(feature.name, kinds[feature.type]) for feature in site.sql.features]
+    empty = pa.schema([pa.field(SCORE_DATE, pa.date32()), *_key_fields(site), *columns])
+    return _table_view(site, "features", _Published(table, empty), f"What each night knew: {table}.")
 
 
 def _quarantine(site: Site) -> View:

@@ -11,11 +11,11 @@ from ml_pipeline.domain.scoring import Scorer, raw_scores
 from ml_pipeline.domain.splits import Blocks, split_blocks
 from ml_pipeline.domain.training import train_trees
 from ml_pipeline.io.code_version import code_version, package_versions
-from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, read_bundle, write_bundle
+from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, read_bundle, read_manifest, write_bundle
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.build import LABELS
-from ml_pipeline.operations.bundle_contents import FittedModel, bundle_files, bundle_facts, measure
-from ml_pipeline.operations.register import draw_plots, register
+from ml_pipeline.operations.bundle_contents import FittedModel, bundle_facts, bundle_files, load_scorer, measure
+from ml_pipeline.operations.register import draw_plots, plots_folder, register
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
 
@@ -36,28 +36,39 @@ def train(site: Site, night: Night) -> Training:
     """
     blocks = _blocks(site, night)
     existing = find_training(site, night)
-    if existing is not None:
-        register(site, existing)
-        return Training(existing, is_new=False)
-    inputs_hash = _inputs_hash(site, blocks, night)
-    table = features_table(site.sql)
-    rows = labelled_rows(site, table, first=blocks.train.first, last=blocks.test.last, known_by=night)
+    if existing is None:
+        bundle = _train_anew(site, blocks, night)
+    else:
+        bundle = existing
+        if not plots_folder(site, bundle.version).exists():
+            draw_plots(site, bundle, measure(site, _rows(site, blocks, night), blocks, load_scorer(bundle)))
+    register(site, bundle)
+    return Training(bundle, is_new=existing is None)
+
+
+def _train_anew(site: Site, blocks: Blocks, night: Night) -> ModelBundle:
+    rows = _rows(site, blocks, night)
     model = _fit(site, rows, blocks)
     site.progress(f"trained {model.trees.tree_count} trees on nights {blocks.train.first} to {blocks.train.last}")
-    contest = measure(site, rows, blocks, model)
-    files = bundle_files(site, rows, blocks, model, contest, night)
-    facts = bundle_facts(site, rows, blocks, model, night)
-    bundle = write_bundle(site.models, files, {**facts, "inputs_hash": inputs_hash}, label=str(night))
+    contest = measure(site, rows, blocks, model.scorer)
+    files = bundle_files(site, rows, blocks, model=model, contest=contest, night=night)
+    facts = bundle_facts(site, rows, blocks, model=model, night=night)
+    facts["inputs_hash"] = _inputs_hash(site, blocks, night)
+    bundle = write_bundle(site.models, files, facts, label=str(night))
     draw_plots(site, bundle, contest)
-    register(site, bundle)
-    return Training(bundle, is_new=True)
+    return bundle
+
+
+def _rows(site: Site, blocks: Blocks, night: Night) -> LabelledRows:
+    table = features_table(site.sql)
+    return labelled_rows(site, table, first=blocks.train.first, last=blocks.test.last, known_by=night)
 
 
 def find_training(site: Site, night: Night) -> ModelBundle | None:
     """The bundle that a training as of ``night`` would make again, None if something has changed or it never ran."""
     inputs_hash = _inputs_hash(site, _blocks(site, night), night)
     for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
-        if json.loads(path.read_text(encoding="utf-8")).get("inputs_hash") == inputs_hash:
+        if read_manifest(path).get("inputs_hash") == inputs_hash:
             return read_bundle(site.models, path.parent.name)
     return None
 

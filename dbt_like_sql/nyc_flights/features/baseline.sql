@@ -3,19 +3,30 @@
 -- that of the airport and hour, then that of the network.
 with
 exact as (
-    select score_date, carrier, origin, departure_hour, avg(is_disrupted::int) as rate
+    select
+        score_date,
+        carrier,
+        origin,
+        departure_hour,
+        avg(is_disrupted::int) as rate
     from {{ ref('stg_outcomes') }}
     group by score_date, carrier, origin, departure_hour
 ),
 
 wider as (
-    select score_date, origin, departure_hour, avg(is_disrupted::int) as rate
+    select
+        score_date,
+        origin,
+        departure_hour,
+        avg(is_disrupted::int) as rate
     from {{ ref('stg_outcomes') }}
     group by score_date, origin, departure_hour
 ),
 
 network as (
-    select score_date, avg(is_disrupted::int) as rate
+    select
+        score_date,
+        avg(is_disrupted::int) as rate
     from {{ ref('stg_outcomes') }}
     group by score_date
 )

@@ -11,7 +11,7 @@ rates as (
         avg(is_disrupted::int) filter (where is_last_7d) as carrier_origin_hour_disrupted_rate_7d,
         sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as carrier_origin_hour_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-            / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as carrier_origin_hour_arr_delay_minutes_7d,
+        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as carrier_origin_hour_arr_delay_minutes_7d,
         avg(is_cancelled::int) as carrier_origin_hour_cancelled_rate_28d
     from {{ ref('stg_outcomes') }}
     group by score_date, carrier, origin, departure_hour

@@ -10,11 +10,11 @@ rates as (
         avg(is_disrupted::int) filter (where is_last_1d) as carrier_disrupted_rate_1d,
         sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as carrier_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-            / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as carrier_arr_delay_minutes_7d,
+        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as carrier_arr_delay_minutes_7d,
         avg(is_cancelled::int) as carrier_cancelled_rate_28d,
         avg(is_cancelled::int) filter (where is_last_1d) as carrier_cancelled_rate_1d,
         sum(dep_delay_minutes) filter (where is_last_1d)
-            / nullif(count(dep_delay_minutes) filter (where is_last_1d), 0) as carrier_dep_delay_minutes_1d
+        / nullif(count(dep_delay_minutes) filter (where is_last_1d), 0) as carrier_dep_delay_minutes_1d
     from {{ ref('stg_outcomes') }}
     group by score_date, carrier
 )

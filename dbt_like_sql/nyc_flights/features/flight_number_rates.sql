@@ -11,7 +11,7 @@ rates as (
         avg(is_disrupted::int) filter (where is_last_7d) as flight_number_disrupted_rate_7d,
         sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as flight_number_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-            / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as flight_number_arr_delay_minutes_7d,
+        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as flight_number_arr_delay_minutes_7d,
         avg(is_cancelled::int) as flight_number_cancelled_rate_28d
     from {{ ref('stg_outcomes') }}
     group by score_date, carrier, flight, origin

@@ -5,11 +5,13 @@ observations as (
 ),
 
 latest as (
-    select * from observations where recency_rank = 1
+    select * from observations
+    where recency_rank = 1
 ),
 
 day_before as (
-    select * from observations where recency_rank = 25
+    select * from observations
+    where recency_rank = 25
 ),
 
 last_day as (

@@ -10,7 +10,7 @@ rates as (
         avg(is_disrupted::int) filter (where is_last_7d) as route_disrupted_rate_7d,
         sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as route_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-            / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as route_arr_delay_minutes_7d,
+        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as route_arr_delay_minutes_7d,
         avg(is_cancelled::int) as route_cancelled_rate_28d
     from {{ ref('stg_outcomes') }}
     group by score_date, origin, dest

@@ -5,7 +5,11 @@ flights as (
 ),
 
 hours as (
-    select score_date, origin, departure_hour, count(*) as departures
+    select
+        score_date,
+        origin,
+        departure_hour,
+        count(*) as departures
     from flights
     group by score_date, origin, departure_hour
 ),
@@ -16,7 +20,8 @@ around as (
         mine.origin,
         mine.departure_hour,
         sum(other.departures) filter (where other.departure_hour = mine.departure_hour) as origin_hour_departures,
-        sum(other.departures) filter (where other.departure_hour = mine.departure_hour - 1) as origin_previous_hour_departures,
+        sum(other.departures) filter (where other.departure_hour = mine.departure_hour - 1)
+            as origin_previous_hour_departures,
         sum(other.departures) filter (where other.departure_hour < mine.departure_hour) as origin_earlier_departures,
         sum(other.departures) as origin_day_departures
     from hours as mine
@@ -25,25 +30,43 @@ around as (
 ),
 
 carriers as (
-    select score_date, carrier, origin, count(*) as carrier_origin_day_departures
+    select
+        score_date,
+        carrier,
+        origin,
+        count(*) as carrier_origin_day_departures
     from flights
     group by score_date, carrier, origin
 ),
 
 carrier_hours as (
-    select score_date, carrier, origin, departure_hour, count(*) as carrier_origin_hour_departures
+    select
+        score_date,
+        carrier,
+        origin,
+        departure_hour,
+        count(*) as carrier_origin_hour_departures
     from flights
     group by score_date, carrier, origin, departure_hour
 ),
 
 routes as (
-    select score_date, origin, dest, count(*) as route_day_departures, count(distinct carrier) as route_day_carriers
+    select
+        score_date,
+        origin,
+        dest,
+        count(*) as route_day_departures,
+        count(distinct carrier) as route_day_carriers
     from flights
     group by score_date, origin, dest
 ),
 
 destinations as (
-    select score_date, dest, departure_hour, count(*) as dest_hour_departures
+    select
+        score_date,
+        dest,
+        departure_hour,
+        count(*) as dest_hour_departures
     from flights
     group by score_date, dest, departure_hour
 )

@@ -38,8 +38,14 @@ class FolderConnector:
 
     def _paths(self, source: SourceContract) -> list[Path]:
         if source.files is None:
-            raise DeliveryError(f"source {source.name} names no files; add files: \"folder/*.parquet\" in sources.yml")
-        paths = sorted(self._resolved.glob(source.files))
+            raise DeliveryError(f'source {source.name} names no files; add files: "folder/*.parquet" in sources.yml')
+        try:
+            paths = sorted(self._resolved.glob(source.files))
+        except (ValueError, NotImplementedError) as error:
+            raise DeliveryError(
+                f"source {source.name}: files: {source.files} is no pattern of files below {self.root} ({error}); "
+                'write one like "folder/*.parquet" in sources.yml'
+            ) from error
         if not paths:
             raise DeliveryError(f"source {source.name}: no file matches {source.files} below {self.root}")
         for path in paths:
@@ -58,6 +64,9 @@ def _read_file(path: Path, source: SourceContract) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, OSError) as error:
         raise DeliveryError(f"{path}: cannot be read as {source.name}: {error}. Correct the file and run again") from error
     expected = source.arrow_schema()
+    doubled = sorted({name for name in rows.schema.names if rows.schema.names.count(name) > 1})
+    if doubled:
+        raise DeliveryError(f"{path}: columns {doubled} are delivered twice; keep one of each")
     wrong = [
         f"{field.name}: {field.type}, expected {expected.field(field.name).type}"
         for field in rows.schema
@@ -70,7 +79,12 @@ def _read_file(path: Path, source: SourceContract) -> pa.Table:
             f"{path}: missing columns {missing}, unknown columns {unknown}, wrong types {wrong}. "
             "Correct the file, or the contract in sources.yml"
         )
-    return rows.select(expected.names).cast(expected)
+    try:
+        return rows.select(expected.names).cast(expected)
+    except pa.ArrowInvalid as error:
+        raise DeliveryError(
+            f"{path}: a value does not fit {source.name}: {error}. Deliver instants in microseconds, from year 1 to 9999"
+        ) from error
 
 
 def _is_same_type(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -1,0 +1,118 @@
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ml_pipeline.io.ledgers import Ledger, LedgerConflictError
+from ml_pipeline_tests.processes import start_python
+
+WRITER = """
+import sys
+from pathlib import Path
+from ml_pipeline.io.ledgers import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[3])):
+    ledger.append({"writer": sys.argv[2], "written": number})
+"""
+
+
+def chain_holds(ledger: Ledger) -> bool:
+    """Each entry names the hash of the file before it."""
+    previous = ""
+    for path in ledger.paths():
+        if json.loads(path.read_text())["previous"] != previous:
+            return False
+        previous = hashlib.sha256(path.read_bytes()).hexdigest()
+    return True
+
+
+def test_entries_come_back_in_order_with_number_and_clock(tmp_path: Path) -> None:
+    ledger, before = Ledger(tmp_path / "promotions"), datetime.now(UTC)
+    assert [ledger.append({"title": title}) for title in "abc"] == [1, 2, 3]
+    entries = ledger.entries()
+    assert [(entry["number"], entry["title"]) for entry in entries] == [(1, "a"), (2, "b"), (3, "c")]
+    assert all(before <= datetime.fromisoformat(entry["recorded_at"]) <= datetime.now(UTC) for entry in entries)
+    assert chain_holds(ledger)
+
+
+def test_an_unborn_ledger_is_empty(tmp_path: Path) -> None:
+    assert Ledger(tmp_path / "none").entries() == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_entries_of_several_processes_are_all_kept_without_a_gap(tmp_path: Path) -> None:
+    writers = [start_python(WRITER, str(tmp_path / "alerts"), str(number), "60") for number in range(3)]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    errors = [writer.communicate(timeout=60)[1] for writer in writers]
+    ledger = Ledger(tmp_path / "alerts")
+    written = sorted((entry["writer"], entry["written"]) for entry in ledger.entries())
+    assert [error.splitlines()[-1] for error in errors if error] == []
+    assert written == [(str(writer), number) for writer in range(3) for number in range(60)]
+    assert [entry["number"] for entry in ledger.entries()] == list(range(1, 181))
+    assert chain_holds(ledger)
+    assert [path.name for path in ledger.folder.iterdir() if not path.name.endswith(".json")] == []
+
+
+def test_a_decision_on_an_old_ledger_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "promotions")
+    ledger.append({"title": "first"}, after=0)
+    for after in (0, 2):
+        with pytest.raises(LedgerConflictError, match=f"promotions has 1 entries, {after} were expected"):
+            ledger.append({"title": "second"}, after=after)
+    assert [entry["title"] for entry in ledger.entries()] == ["first"]
+    assert ledger.append({"title": "second"}, after=1) == 2
+
+
+def test_of_many_processes_that_decide_on_the_same_ledger_one_wins(tmp_path: Path) -> None:
+    code = WRITER.replace('"written": number}', '"written": number}, after=0')
+    deciders = [start_python(code, str(tmp_path / "promotions"), str(number), "1") for number in range(4)]
+    for decider in deciders:
+        assert decider.stdout is not None
+        assert decider.stdout.readline() == "ready\n"
+    errors = [decider.communicate("go\n", timeout=60)[1] for decider in deciders]
+    assert sorted("LedgerConflictError" in error for error in errors) == [False, True, True, True]
+    assert len(Ledger(tmp_path / "promotions").entries()) == 1
+
+
+def test_an_edited_entry_breaks_the_chain(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "promotions")
+    for title in "abc":
+        ledger.append({"title": title})
+    path = ledger.paths()[1]
+    path.write_text(path.read_text().replace('"b"', '"forged"'))
+    assert not chain_holds(ledger)
+
+
+def test_what_a_killed_writer_left_is_no_entry(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "alerts")
+    ledger.append({"title": "a"})
+    (ledger.folder / ".000002.4711.aside").write_text('{"half": ')
+    assert ledger.append({"title": "b"}) == 2
+    assert [entry["title"] for entry in ledger.entries()] == ["a", "b"]
+    assert chain_holds(ledger)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
+def test_a_value_that_json_does_not_have_is_refused(tmp_path: Path, value: object) -> None:
+    ledger = Ledger(tmp_path / "alerts")
+    with pytest.raises((ValueError, TypeError)):
+        ledger.append({"value": value})
+    assert ledger.entries() == []
+    assert ledger.append({"value": 1}) == 1
+
+
+def test_order_holds_beyond_six_digits_of_names(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "alerts")
+    for number in range(1, 12):
+        ledger.append({"written": number})
+    assert [entry["written"] for entry in ledger.entries()] == list(range(1, 12))

@@ -1,0 +1,84 @@
+import shutil
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as oracle
+
+from ml_pipeline.io.table_store import NightInputs
+from ml_pipeline.nights import nights_back, nights_between
+from ml_pipeline.operations.mature import PERFORMANCE, baseline_of, measure_performance, stale_performance
+from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline_tests.conftest import SHOP_SCORED
+
+JUDGED = nights_between(SHOP_SCORED[0], date(2024, 5, 16))
+
+
+def truth(site: Site, night: date, window: int) -> pd.DataFrame:
+    """Scores of the window that ends a label horizon before ``night``, with outcomes known to it, by plain pandas."""
+    last = nights_back(night, site.project.label.horizon_nights)
+    nights = [one for one in nights_between(nights_back(last, window - 1), last) if one in SHOP_SCORED]
+    scores = site.tables.read("scores", nights).to_pandas()
+    known = [one for one in site.tables.published("raw/returns") if one <= night]
+    returns = site.tables.read("raw/returns", known).to_pandas().sort_values(["score_date", "known_at"])
+    latest = returns.drop_duplicates(["order_id"], keep="last")[["order_id", "is_sent_back"]]
+    return scores.merge(latest, on="order_id", how="left")
+
+
+@pytest.mark.parametrize("window", [1, 7, 28])
+@pytest.mark.parametrize("night", [date(2024, 5, 9), date(2024, 5, 13), date(2024, 5, 16)])
+def test_performance_is_what_plain_pandas_finds(scored_shop: Site, night: date, window: int) -> None:
+    rows = scored_shop.tables.read(PERFORMANCE, [night]).to_pandas()
+    mine = rows[(rows["window_nights"] == window) & (rows["subject"] == "model")].iloc[0]
+    frame = truth(scored_shop, night, window)
+    known = frame[frame["is_sent_back"].notna()]
+    labels = known["is_sent_back"].astype(float)
+    assert (mine["rows_scored"], mine["rows"]) == (len(frame), len(known))
+    assert mine["coverage"] == pytest.approx(len(known) / len(frame))
+    assert mine["roc_auc"] == pytest.approx(oracle.roc_auc_score(labels, known["probability"]))
+    assert mine["log_loss"] == pytest.approx(oracle.log_loss(labels, known["probability"]))
+    wrong = np.where(known["decision"], (labels == 0) * 1.0, (labels == 1) * 2.0)
+    assert mine["mean_cost"] == pytest.approx(wrong.mean())
+
+
+def test_nights_with_nothing_to_judge_are_published_empty(scored_shop: Site) -> None:
+    published = scored_shop.tables.published(PERFORMANCE)
+    assert [published[night].rows for night in JUDGED] == [0] * 4 + [6] * 8
+
+
+def test_the_baseline_stands_beside_the_model_on_the_same_rows(scored_shop: Site) -> None:
+    frame = scored_shop.tables.read(PERFORMANCE, JUDGED).to_pandas()
+    by_subject = frame.pivot(index=["score_date", "window_nights"], columns="subject", values="rows")
+    assert (by_subject["model"] == by_subject["baseline"]).all()
+    assert len(by_subject) == 24
+    rows = scored_shop.tables.read("scores", SHOP_SCORED)
+    features = scored_shop.tables.read(features_table(scored_shop.sql), SHOP_SCORED)
+    expected = features.sort_by([("score_date", "ascending"), ("order_id", "ascending")])["baseline_return_rate"]
+    assert np.array_equal(baseline_of(scored_shop, rows, list(SHOP_SCORED)), expected.to_numpy())
+
+
+def test_judging_again_commits_nothing_and_a_changed_label_judges_its_nights_anew(scored_shop_copy: Site) -> None:
+    site, arrival = scored_shop_copy, date(2024, 5, 14)
+    assert measure_performance(site, JUDGED).changed == ()
+    rows = site.tables.read("labels", [arrival])
+    flipped = rows.set_column(rows.schema.get_field_index("label"), "label", [[True] * rows.num_rows])
+    site.tables.publish("labels", flipped, {arrival: NightInputs("", {})}, key=["order_id", "label_known_at"])
+    assert stale_performance(site, JUDGED) == [night for night in JUDGED if night >= arrival]
+    changed = measure_performance(site, JUDGED).changed
+    assert JUDGED[-1] in changed
+    assert min(changed) >= arrival
+
+
+def test_nights_alone_give_what_the_range_gave(scored_shop: Site, scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    shutil.rmtree(site.tables.path(PERFORMANCE))
+    for night in reversed(JUDGED):
+        measure_performance(site, [night])
+    hashes = [{night: facts.content_hash for night, facts in one.tables.published(PERFORMANCE).items()} for one in (site, scored_shop)]
+    assert hashes[0] == hashes[1]
+
+
+def test_labels_that_were_never_built_are_asked_for(scored_shop: Site) -> None:
+    with pytest.raises(LookupError, match="labels has not been built"):
+        measure_performance(scored_shop, [date(2024, 5, 30)])

@@ -1,0 +1,135 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from ml_pipeline.nights import nights_between
+from ml_pipeline.operations.promote import (
+    PROMOTIONS,
+    NoChampionError,
+    champion_on,
+    champions_of,
+    current_champion,
+    judged_before,
+    promote_if_better,
+)
+from ml_pipeline.operations.score import score, stale_scores
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.train import train
+from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON, open_test_site
+
+LATER = date(2024, 5, 20)
+
+
+def entry(challenger: str, effective_from: str, is_promoted: bool = True) -> dict[str, Any]:
+    return {
+        "challenger": challenger, "champion_before": None, "judged_on": effective_from, "effective_from": effective_from,
+        "is_promoted": is_promoted, "reasons": [],
+    }  # fmt: skip
+
+
+def test_the_champion_of_a_night_is_the_last_one_that_took_effect_by_then() -> None:
+    entries = [entry("a", "2024-05-05"), entry("no", "2024-05-06", is_promoted=False), entry("b", "2024-05-10")]
+    answers = [champion_on(entries, date(2024, 5, day)) for day in (4, 5, 9, 10, 31)]
+    assert answers == [None, "a", "a", "b", "b"]
+
+
+def test_nights_are_grouped_by_their_champion(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    first = current_champion(site)
+    site.ledger(PROMOTIONS).append(entry("b", "2024-05-10"))
+    grouped = champions_of(site, nights_between(date(2024, 5, 8), date(2024, 5, 11)))
+    assert grouped == {first: [date(2024, 5, 8), date(2024, 5, 9)], "b": [date(2024, 5, 10), date(2024, 5, 11)]}
+
+
+def test_a_night_before_the_first_champion_has_none(scored_shop: Site) -> None:
+    with pytest.raises(NoChampionError, match="no model was champion on night 2024-05-04; materialise trained_model"):
+        champions_of(scored_shop, [date(2024, 5, 4), *SHOP_SCORED])
+
+
+def test_a_verdict_is_recorded_with_reasons_and_mlflow_follows(scored_shop: Site) -> None:
+    (recorded,) = scored_shop.ledger(PROMOTIONS).entries()
+    assert recorded["is_promoted"]
+    assert recorded["champion_before"] is None
+    assert (recorded["judged_on"], recorded["effective_from"]) == ("2024-05-05", "2024-05-05")
+    assert any("beats the baseline" in reason for reason in recorded["reasons"])
+    client = MlflowClient(tracking_uri=scored_shop.tracking_uri)
+    for alias in ("champion", "challenger"):
+        found = client.get_model_version_by_alias(scored_shop.project.name, alias)
+        assert found.tags["bundle_version"] == recorded["challenger"]
+
+
+def test_judging_again_says_the_same_and_records_nothing(scored_shop_copy: Site) -> None:
+    site, version = scored_shop_copy, current_champion(scored_shop_copy)
+    assert version is not None
+    again = promote_if_better(site, version, SHOP_TRAINED_ON)
+    assert not again.is_new
+    assert again.verdict.is_promoted
+    assert len(site.ledger(PROMOTIONS).entries()) == 1
+    assert judged_before(site, version, LATER) is None
+
+
+@pytest.fixture
+def weak_champion(scored_shop_copy: Site) -> Site:
+    """The shop with a champion of two trees."""
+    path = scored_shop_copy.sql.folder / "project.yml"
+    strong = path.read_text(encoding="utf-8")
+    path.write_text(strong.replace("max_trees: 60", "max_trees: 2"), encoding="utf-8")
+    weak = train(open_test_site(path.parent, scored_shop_copy.data), SHOP_TRAINED_ON).bundle
+    assert weak.manifest["tree_count"] <= 2
+    scored_shop_copy.ledger(PROMOTIONS).append(entry(weak.version, "2024-05-05"))
+    path.write_text(strong, encoding="utf-8")
+    return open_test_site(path.parent, scored_shop_copy.data)
+
+
+def test_a_better_challenger_takes_over_from_a_weak_champion(weak_champion: Site) -> None:
+    site = weak_champion
+    champion = current_champion(site)
+    outcome = promote_if_better(site, train(site, LATER).bundle.version, LATER)
+    assert outcome.verdict.is_promoted, outcome.verdict.reasons
+    assert outcome.champion_before == champion
+    assert any(f"of champion {champion}: gain +" in reason for reason in outcome.verdict.reasons)
+    assert champion_on(site.ledger(PROMOTIONS).entries(), date(2024, 5, 19)) == champion
+    assert champion_on(site.ledger(PROMOTIONS).entries(), LATER) == outcome.challenger
+
+
+def test_a_challenger_that_is_no_better_is_refused_and_the_champion_stays(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    champion = current_champion(site)
+    path = site.sql.folder / "project.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("max_trees: 60", "max_trees: 1"), encoding="utf-8")
+    site = open_test_site(path.parent, site.data)
+    outcome = promote_if_better(site, train(site, LATER).bundle.version, LATER)
+    assert not outcome.verdict.is_promoted
+    assert current_champion(site) == champion
+    client = MlflowClient(tracking_uri=site.tracking_uri)
+    tags = [client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"] for alias in ("champion", "challenger")]
+    assert tags == [champion, outcome.challenger]
+
+
+def test_a_contest_on_nights_that_the_champion_was_made_from_is_void(weak_champion: Site) -> None:
+    """A champion judged on its own test nights would be judged on rows that chose it."""
+    night = date(2024, 5, 8)
+    outcome = promote_if_better(weak_champion, train(weak_champion, night).bundle.version, night)
+    assert not outcome.verdict.is_promoted
+    assert any("not a fair test" in reason for reason in outcome.verdict.reasons)
+
+
+def test_a_night_that_has_been_scored_keeps_its_champion(weak_champion: Site) -> None:
+    site = weak_champion
+    score(site, nights_between(SHOP_TRAINED_ON, LATER))
+    outcome = promote_if_better(site, train(site, LATER).bundle.version, LATER)
+    assert outcome.verdict.is_promoted
+    assert champion_on(site.ledger(PROMOTIONS).entries(), LATER) == outcome.champion_before
+    assert champion_on(site.ledger(PROMOTIONS).entries(), date(2024, 5, 21)) == outcome.challenger
+
+
+def test_no_night_that_has_been_published_changes_its_champion(weak_champion: Site) -> None:
+    """Also not the nights after the one that the challenger was trained on."""
+    site, nights = weak_champion, nights_between(SHOP_TRAINED_ON, date(2024, 5, 24))
+    score(site, nights)
+    before = champions_of(site, nights)
+    assert promote_if_better(site, train(site, LATER).bundle.version, LATER).verdict.is_promoted
+    assert champions_of(site, nights) == before
+    assert stale_scores(site, nights) == []

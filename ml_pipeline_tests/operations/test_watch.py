@@ -1,0 +1,76 @@
+import shutil
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml_pipeline.domain.drift import count_rows, reference_bins, stability_index
+from ml_pipeline.io.model_bundle import read_bundle
+from ml_pipeline.io.table_store import NightInputs
+from ml_pipeline.nights import lookback_nights, nights_between
+from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.promote import NoChampionError, current_champion
+from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.watch import DRIFT, measure_drift, report_path, stale_drift
+from ml_pipeline_tests.conftest import SHOP_SCORED
+
+SUNDAYS = [date(2024, 5, 5), date(2024, 5, 12)]
+
+
+def test_drift_compares_the_last_nights_with_the_champions_training_rows(scored_shop: Site) -> None:
+    night = date(2024, 5, 9)
+    bundle = read_bundle(scored_shop.models, str(current_champion(scored_shop)))
+    encoder = load_scorer(bundle).encoder
+    window = lookback_nights(night, 7, first_night=scored_shop.project.first_night)
+    rows = scored_shop.tables.read(features_table(scored_shop.sql), window)
+    bins = reference_bins(encoder, encoder.transform(bundle.table("reference.parquet")))
+    expected = dict(zip(bins.names, stability_index(bins, count_rows(bins, encoder.transform(rows))), strict=True))
+    found = scored_shop.tables.read(DRIFT, [night]).to_pylist()
+    assert {row["feature"]: row["psi"] for row in found} == pytest.approx(expected, abs=1e-12)
+    assert all(row["rows"] == rows.num_rows and row["window_nights"] == 7 for row in found)
+    assert all(row["is_drifted"] == (row["psi"] > 0.25) for row in found)
+    assert all(row["model_version"] == bundle.version for row in found)
+
+
+def test_evidently_reports_on_its_weekday_alone(scored_shop: Site) -> None:
+    drift = scored_shop.tables.read(DRIFT, SHOP_SCORED).to_pandas()
+    with_report = drift[drift["evidently_psi"].notna()]
+    assert sorted(set(with_report["score_date"])) == SUNDAYS
+    assert set(with_report.groupby("score_date").size()) == {8}
+    assert [night for night in SHOP_SCORED if report_path(scored_shop, night).exists()] == SUNDAYS
+
+
+def test_measuring_again_commits_nothing(scored_shop_copy: Site) -> None:
+    again = measure_drift(scored_shop_copy, SHOP_SCORED)
+    assert (again.published.changed, again.published.unchanged) == ((), SHOP_SCORED)
+    assert again.report == report_path(scored_shop_copy, SUNDAYS[1])
+    assert stale_drift(scored_shop_copy, SHOP_SCORED) == []
+
+
+def test_nights_alone_give_what_the_range_gave(scored_shop: Site, scored_shop_copy: Site) -> None:
+    site, nights = scored_shop_copy, SHOP_SCORED[1:5]
+    shutil.rmtree(site.tables.path(DRIFT))
+    for night in reversed(nights):
+        measure_drift(site, [night])
+    ours, theirs = site.tables.published(DRIFT), scored_shop.tables.published(DRIFT)
+    assert [ours[night].content_hash for night in nights] == [theirs[night].content_hash for night in nights]
+
+
+def test_a_delivery_that_changes_its_face_is_seen(scored_shop_copy: Site) -> None:
+    site, nights = scored_shop_copy, nights_between(date(2024, 5, 8), date(2024, 5, 11))
+    rows = site.tables.read("raw/orders", nights)
+    changed = rows.set_column(rows.schema.get_field_index("channel"), "channel", pa.array(["phone"] * rows.num_rows))
+    site.tables.publish("raw/orders", changed, {night: NightInputs("", {}) for night in nights}, key=["order_id", "known_at"])
+    assert stale_drift(site, SHOP_SCORED) == list(nights_between(nights[0], SHOP_SCORED[-1]))
+    measure_drift(site, [date(2024, 5, 11)])
+    found = site.tables.read(DRIFT, [date(2024, 5, 11)]).to_pylist()
+    drifted = {row["feature"]: row["is_drifted"] for row in found}
+    assert drifted["channel"]
+    assert not drifted["quantity"]
+    assert np.isfinite([row["psi"] for row in found]).all()
+
+
+def test_a_night_without_a_champion_cannot_be_watched(scored_shop: Site) -> None:
+    with pytest.raises(NoChampionError):
+        measure_drift(scored_shop, [date(2024, 5, 4)])

@@ -1,0 +1,24 @@
+"""Real processes for tests: spawned, never forked, because Delta's runtime must not be forked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def start_python(code: str, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start ``code`` in a fresh interpreter at the root of the repository, with pipes to it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, env=os.environ | (environment or {}), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def run_python(code: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    """What ``code`` prints; it must succeed."""
+    process = start_python(code, *arguments, environment=environment)
+    out, error = process.communicate(timeout=180)
+    assert process.returncode == 0, error
+    return out.strip()

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ml_pipeline.settings import Settings
+from ml_pipeline_tests.processes import ROOT
+
+NAMES = ("ML_PIPELINE_DATA", "ML_PIPELINE_PROJECT", "ML_PIPELINE_THREADS", "MLFLOW_TRACKING_URI")
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_any_variable_the_data_lie_beside_the_package() -> None:
+    settings = Settings()
+    assert (settings.data, settings.project) == (ROOT / "data", ROOT / "dbt_like_sql" / "nyc_flights")
+    assert settings.tracking_uri == f"sqlite:///{ROOT / 'data' / 'mlflow.db'}"
+    assert settings.dagster_home == ROOT / "data" / "dagster_home"
+
+
+def test_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in zip(NAMES, (str(tmp_path), str(tmp_path / "use_case"), "7", "http://127.0.0.1:5000"), strict=True):
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.data, settings.project, settings.threads) == (tmp_path, tmp_path / "use_case", 7)
+    assert settings.tracking_uri == "http://127.0.0.1:5000"
+
+
+def test_a_relative_data_root_is_one_place_whatever_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ML_PIPELINE_DATA", "lake")
+    assert Settings().tracking_uri == f"sqlite:///{(tmp_path / 'lake').resolve() / 'mlflow.db'}"
+    assert Settings().dagster_home == (tmp_path / "lake").resolve() / "dagster_home"
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "65", "many", ""])
+def test_a_number_of_threads_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    monkeypatch.setenv("ML_PIPELINE_THREADS", threads)
+    with pytest.raises(ValidationError, match="threads"):
+        Settings()
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().threads = 3  # type: ignore[misc]
