@@ -29,7 +29,7 @@ def run() -> None:
     """Run the project's default chain; what is up to date is left alone."""
     from ml_pipeline.defs.default_run import StageFailedError, run_stages
     from ml_pipeline.defs.instance import open_instance, prepare
-    from ml_pipeline.nights import nights_between
+    from ml_pipeline.nights import nights_back, nights_between
     from ml_pipeline.operations.summarise import summarise
 
     settings = Settings()
@@ -44,7 +44,7 @@ def run() -> None:
     plan = site.project.default_run
     click.echo(_table(summarise(site, nights_between(plan.train_on, plan.score_until))))
     click.echo(f"{runs} Dagster runs." if runs else "Everything was up to date: nothing was changed.")
-    click.echo(_NEXT.format(night=plan.score_until.replace(day=1)))
+    click.echo(_NEXT.format(night=nights_back(plan.score_until, -1)))
 
 
 @main.command()
@@ -118,12 +118,18 @@ def _table(summary: Any) -> str:
         f"  {'scored nights':22} {'model':>10} {'baseline':>10}",
     ]
     names = ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error")
-    lines += [f"  {name.replace('_', ' '):22} {getattr(model, name):10.4f} {getattr(baseline, name):10.4f}" for name in names]
+    lines += [
+        f"  {name.replace('_', ' '):22} {getattr(model, name):10.4f} {getattr(baseline, name):10.4f}" for name in names
+    ]
     return "\n".join([*lines, ""])
 
 
 _NEXT = """
 Try next:
-  make query SQL="select origin, count(*) as flights, round(avg(probability), 3) as risk from scores group by origin"
+  make query SQL="select score_date, count(*) as n, round(avg(probability), 3) as risk from scores group by 1 order by 1"
   make ui                        the graph, the checks, the plots, on http://127.0.0.1:3000
-  make nightly NIGHT=2013-10-01  one more night, whole"""
+  make nightly NIGHT={night}  one more night, whole"""
+
+
+if __name__ == "__main__":
+    main()

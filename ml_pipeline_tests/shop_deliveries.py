@@ -58,7 +58,9 @@ def _products(generator: np.random.Generator) -> pd.DataFrame:
 
 def _orders(generator: np.random.Generator, products: pd.DataFrame) -> pd.DataFrame:
     count = NIGHTS * ORDERS_PER_NIGHT
-    dispatch_date = pd.Series(pd.date_range(FIRST_NIGHT, periods=NIGHTS)).repeat(ORDERS_PER_NIGHT).reset_index(drop=True)
+    dispatch_date = (
+        pd.Series(pd.date_range(FIRST_NIGHT, periods=NIGHTS)).repeat(ORDERS_PER_NIGHT).reset_index(drop=True)
+    )
     # Placed between 20:00 two days before and 19:45 the day before, so every order is known by its night's cutoff.
     minutes_before = pd.to_timedelta(generator.integers(4 * 60 + 15, 28 * 60, count), unit="min")
     placed_at = (dispatch_date - minutes_before).dt.tz_localize(_TIMEZONE, nonexistent="shift_forward", ambiguous=True)

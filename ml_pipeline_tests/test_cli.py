@@ -67,7 +67,9 @@ def test_the_doctor_names_a_damaged_champion(scored_shop_copy: Site) -> None:
         ("sources.yml", "key: [order_id]", "key: [no_such]", "no_such"),
     ],
 )  # fmt: skip
-def test_the_doctor_names_what_is_wrong_with_the_use_case(shop_site: Site, path: str, old: str, new: str, words: str) -> None:
+def test_the_doctor_names_what_is_wrong_with_the_use_case(
+    shop_site: Site, path: str, old: str, new: str, words: str
+) -> None:
     file: Path = shop_site.sql.folder / path
     text = file.read_text(encoding="utf-8")
     assert old in text
@@ -88,9 +90,15 @@ def test_a_question_is_answered_from_the_catalog(scored_shop_copy: Site) -> None
 
 @pytest.mark.parametrize(
     ("sql", "words"),
-    [("select nonsense from scores", "nonsense"), ("create table mine as select 1", "read-only"), ("selec 1", "syntax error")],
+    [
+        ("select nonsense from scores", "nonsense"),
+        ("create table mine as select 1", "read-only"),
+        ("selec 1", "syntax error"),
+    ],
 )
-def test_a_question_that_cannot_be_answered_is_one_line_and_no_traceback(scored_shop: Site, sql: str, words: str) -> None:
+def test_a_question_that_cannot_be_answered_is_one_line_and_no_traceback(
+    scored_shop: Site, sql: str, words: str
+) -> None:
     result = invoke(scored_shop, "query", sql)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
@@ -110,5 +118,7 @@ def test_init_makes_both_stores_and_can_be_repeated(shop_site: Site, mlflow_temp
     done = run(shop_site, "init", code=TWICE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"ready: {shop_site.data}\n") == 2
-    assert (shop_site.data / "dagster_home" / "dagster.yaml").read_bytes() == (ROOT / "ml_pipeline" / "dagster.yaml").read_bytes()
+    assert (shop_site.data / "dagster_home" / "dagster.yaml").read_bytes() == (
+        ROOT / "ml_pipeline" / "dagster.yaml"
+    ).read_bytes()
     assert shop_site.registry.version_of("none") is None

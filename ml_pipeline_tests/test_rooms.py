@@ -111,7 +111,9 @@ def test_each_line_that_selects_the_default_use_case_stands_once() -> None:
 
 
 def test_sql_lives_in_its_own_house() -> None:
-    files = [path.relative_to(ROOT) for folder in ("ml_pipeline", "dbt_like_sql") for path in (ROOT / folder).rglob("*.sql")]
+    files = [
+        path.relative_to(ROOT) for folder in ("ml_pipeline", "dbt_like_sql") for path in (ROOT / folder).rglob("*.sql")
+    ]
     assert files
     assert {path.parts[0] for path in files} == {"dbt_like_sql"}
 

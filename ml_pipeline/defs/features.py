@@ -67,9 +67,13 @@ def features(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
     report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
     audit = rebuild_alone(here, sample_nights(nights, _AUDITED_NIGHTS))
     yield dg.AssetCheckResult(
-        check_name=NIGHT_ALONE, passed=not audit.violations, metadata={"trials": audit.trials, "violations": list(audit.violations)}
+        check_name=NIGHT_ALONE,
+        passed=not audit.violations,
+        metadata={"trials": audit.trials, "violations": list(audit.violations)},
     )
-    yield dg.MaterializeResult(metadata={**published_facts(published), "feature_set_version": here.sql.feature_set_version})
+    yield dg.MaterializeResult(
+        metadata={**published_facts(published), "feature_set_version": here.sql.feature_set_version}
+    )
 
 
 @dg.asset(

@@ -53,7 +53,9 @@ def _asset(contract: SourceContract) -> dg.AssetsDefinition:
                "deduplicated": sum(account.deduplicated for account in accounts)}  # fmt: skip
         yield passed(CONTRACT_KEPT, nights=len(nights), **out)
         yield dg.AssetCheckResult(
-            check_name=ROWS_ADD_UP, passed=kept + sum(out.values()) == read, metadata={"read": read, "landed": kept, **out}
+            check_name=ROWS_ADD_UP,
+            passed=kept + sum(out.values()) == read,
+            metadata={"read": read, "landed": kept, **out},
         )
         yield dg.MaterializeResult(metadata=published_facts(outcome.published) if outcome.published else {})
 

@@ -55,9 +55,7 @@ def report_nights(
     changed = set(published.changed) if published else set()
     for key in context.partition_keys:
         night = parse_night(key)
-        context.add_asset_metadata(
-            {**facts.get(night, {}), "is_changed": night in changed}, partition_key=key
-        )
+        context.add_asset_metadata({**facts.get(night, {}), "is_changed": night in changed}, partition_key=key)
 
 
 def published_facts(published: PublishResult) -> dict[str, Any]:

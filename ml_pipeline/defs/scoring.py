@@ -27,7 +27,9 @@ _DESCRIPTIONS = {
     "backfill_policy": "Which model a backfilled night is given.",
 }
 _COLUMNS = entity_columns() + [
-    (field.name, str(field.type), _DESCRIPTIONS[field.name]) for field in scores_schema([]) if field.name in _DESCRIPTIONS
+    (field.name, str(field.type), _DESCRIPTIONS[field.name])
+    for field in scores_schema([])
+    if field.name in _DESCRIPTIONS
 ]
 
 

@@ -47,7 +47,9 @@ def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mater
     here = site.open(context.log.info)
     bundle = find_training(here, night)
     if bundle is None:
-        raise dg.Failure(f"there is no model of night {night} to judge; materialise trained_model first", allow_retries=False)
+        raise dg.Failure(
+            f"there is no model of night {night} to judge; materialise trained_model first", allow_retries=False
+        )
     outcome = run_or_refuse(lambda: promote_if_better(here, bundle.version, night))
     publish_catalog(here)
     return dg.MaterializeResult(metadata={

@@ -78,12 +78,15 @@ def fit_calibrator(scores: Floats, labels: Floats, nights: NDArray[np.datetime64
     """
     unique = np.unique(nights)
     if len(unique) < 2:
-        raise ValueError(f"calibration needs rows of at least two nights, there is {len(unique)}; lengthen calibrate_nights")
+        raise ValueError(
+            f"calibration needs rows of at least two nights, there is {len(unique)}; lengthen calibrate_nights"
+        )
     is_early = nights < unique[len(unique) // 2]
     losses = {}
     for kind, fit in _FITS.items():
         held_out = [
-            (labels[~half], fit(scores[half], labels[half]).probability(scores[~half])) for half in (is_early, ~is_early)
+            (labels[~half], fit(scores[half], labels[half]).probability(scores[~half]))
+            for half in (is_early, ~is_early)
         ]
         losses[kind] = float(np.mean(np.concatenate([_row_log_loss(truth, guess) for truth, guess in held_out])))
     kind = min(losses, key=lambda name: (losses[name], name))

@@ -38,7 +38,9 @@ def reference_bins(encoder: FeatureEncoder, matrix: NDArray[np.float32]) -> Refe
         else:
             cuts = np.empty(0, dtype=np.float32)
         edges.append(cuts)
-    empty = ReferenceBins(encoder.names, tuple(edges), tuple(len(cuts) + 2 for cuts in edges), np.empty((0, 0), np.int64))
+    empty = ReferenceBins(
+        encoder.names, tuple(edges), tuple(len(cuts) + 2 for cuts in edges), np.empty((0, 0), np.int64)
+    )
     return ReferenceBins(empty.names, empty.edges, empty.bin_counts, count_rows(empty, matrix))
 
 

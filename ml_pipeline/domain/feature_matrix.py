@@ -55,10 +55,10 @@ class FeatureEncoder:
             matrix[:, position] = _numbers(rows.column(column.name), column)
         return matrix
 
-
     def as_json(self) -> list[dict[str, Any]]:
         return [
-            {"contract": column.contract.model_dump(mode="json"), "levels": list(column.levels)} for column in self.columns
+            {"contract": column.contract.model_dump(mode="json"), "levels": list(column.levels)}
+            for column in self.columns
         ]
 
 

@@ -88,9 +88,7 @@ def _conflict(rows: pa.Table, contract: SourceContract, position: int) -> Broken
     return BrokenRule(int(position), "one row per key and known_at", ",".join(contract.key), ",".join(values))
 
 
-def _accounts(
-    rows: pa.Table, landed: pa.Table, is_broken: np.ndarray, is_copy: np.ndarray
-) -> dict[str, RowAccount]:
+def _accounts(rows: pa.Table, landed: pa.Table, is_broken: np.ndarray, is_copy: np.ndarray) -> dict[str, RowAccount]:
     # Each count comes from the table that it is about, so that a row lost on the way unbalances the account.
     read, kept = _rows_by_night(rows), _rows_by_night(landed)
     quarantined = _rows_by_night(rows.filter(pa.array(is_broken)))

@@ -5,7 +5,15 @@ from ml_pipeline.domain.evaluation import Metrics
 from ml_pipeline.domain.splits import Blocks
 from ml_pipeline.nights import Night
 
-_SHOWN = ("log_loss", "brier", "roc_auc", "average_precision", "calibration_error", "mean_probability", "positive_share")
+_SHOWN = (
+    "log_loss",
+    "brier",
+    "roc_auc",
+    "average_precision",
+    "calibration_error",
+    "mean_probability",
+    "positive_share",
+)
 
 
 def model_card(
@@ -15,7 +23,8 @@ def model_card(
 ) -> str:  # fmt: skip
     """Markdown of the card."""
     nights = "\n".join(
-        f"| {block.purpose} | {block.first} | {block.last} | {rows_by_block[block.purpose]:,} |" for block in blocks.in_order
+        f"| {block.purpose} | {block.first} | {block.last} | {rows_by_block[block.purpose]:,} |"
+        for block in blocks.in_order
     )
     metrics = "\n".join(f"| {name} | {getattr(model, name):.4f} | {getattr(baseline, name):.4f} |" for name in _SHOWN)
     total = sum(gain_by_feature.values()) or 1.0

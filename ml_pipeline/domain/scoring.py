@@ -79,7 +79,10 @@ def _in_words(column: FeatureColumn, values: NDArray[np.float32], pushes: NDArra
     about = column.contract.description.rstrip(".")
     span = "" if column.contract.window in ("schedule", "calendar", "reference") else f", {column.contract.window}"
     shown = [_value(column, float(value)) for value in values]
-    return [f"{'raises' if push > 0 else 'lowers'}: {about}{span} = {text}" for text, push in zip(shown, pushes, strict=True)]
+    return [
+        f"{'raises' if push > 0 else 'lowers'}: {about}{span} = {text}"
+        for text, push in zip(shown, pushes, strict=True)
+    ]
 
 
 def _value(column: FeatureColumn, value: float) -> str:

@@ -37,8 +37,7 @@ def files_select(files: Sequence[Path], schema: pa.Schema) -> str:
         return f"select {typed} where false"
     listed = ", ".join(quoted(str(path)) for path in files)
     return (
-        f"select {columns} from read_parquet([{listed}], hive_partitioning = true, "
-        "hive_types = {'score_date': date})"
+        f"select {columns} from read_parquet([{listed}], hive_partitioning = true, hive_types = {{'score_date': date}})"
     )
 
 

@@ -38,7 +38,7 @@ def content_hash(rows: pa.Table) -> str:
 def _value_bytes(column: pa.ChunkedArray) -> bytes:
     if pa.types.is_string(column.type):
         filled = column.fill_null("") if column.null_count else column
-        lengths = pc.binary_length(filled).to_numpy().astype("<i8").tobytes()
+        lengths = bytes(pc.binary_length(filled).to_numpy().astype("<i8").tobytes())
         return lengths + "".join(filled.to_pylist()).encode()
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
@@ -47,4 +47,4 @@ def _value_bytes(column: pa.ChunkedArray) -> bytes:
     elif pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     filled = column.fill_null(0) if column.null_count else column
-    return filled.to_numpy().tobytes()
+    return bytes(filled.to_numpy().tobytes())

@@ -76,7 +76,9 @@ class GatedRunner:
             for column in self.project.contracts[model.name].columns
         ]
         joins = " ".join(f"left join {model.name} using ({keys})" for model in models)
-        return f"select {', '.join([keys, *casts])} from (select {keys} from {SPINE}) as {SPINE} {joins} order by {keys}"
+        return (
+            f"select {', '.join([keys, *casts])} from (select {keys} from {SPINE}) as {SPINE} {joins} order by {keys}"
+        )
 
     def _run(
         self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night

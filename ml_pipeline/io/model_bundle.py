@@ -108,7 +108,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except ValueError as error:
-        raise BundleError(f"bundle {path.parent.name}: {MANIFEST} cannot be read ({error}); restore it or retrain") from error
+        raise BundleError(
+            f"bundle {path.parent.name}: {MANIFEST} cannot be read ({error}); restore it or retrain"
+        ) from error
 
 
 def read_bundle(models: Path, version: str) -> ModelBundle:
@@ -124,13 +126,19 @@ def read_bundle(models: Path, version: str) -> ModelBundle:
         raise BundleError(f"there is no model bundle {version} in {models}")
     content = (folder / MANIFEST).read_bytes()
     if hashlib.sha256(content).hexdigest()[:10] != version.rsplit("-", 1)[-1]:
-        raise BundleError(f"bundle {version}: {MANIFEST} was changed after the bundle was written; restore it or retrain")
+        raise BundleError(
+            f"bundle {version}: {MANIFEST} was changed after the bundle was written; restore it or retrain"
+        )
     manifest = read_manifest(folder / MANIFEST)
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
     expected = {*manifest["files"], MANIFEST}
     if found != expected:
-        raise BundleError(f"bundle {version}: files missing {sorted(expected - found)}, added {sorted(found - expected)}")
+        raise BundleError(
+            f"bundle {version}: files missing {sorted(expected - found)}, added {sorted(found - expected)}"
+        )
     for name, wanted in manifest["files"].items():
         if (folder / name).is_symlink() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
-            raise BundleError(f"bundle {version}: {name} was changed after the bundle was written; restore it or retrain")
+            raise BundleError(
+                f"bundle {version}: {name} was changed after the bundle was written; restore it or retrain"
+            )
     return ModelBundle(folder, manifest)

@@ -26,7 +26,9 @@ def draw_evaluation(
             ("model", model, reliability_model, _MODEL), ("baseline", baseline, reliability_baseline, _BASELINE),
         ):  # fmt: skip
             if title == "calibration":
-                axes.plot([mean for mean, _, _ in points], [share for _, share, _ in points], "o-", color=colour, label=name)
+                axes.plot(
+                    [mean for mean, _, _ in points], [share for _, share, _ in points], "o-", color=colour, label=name
+                )
             elif title == "roc":
                 false_rate, true_rate, _ = roc_curve(labels, scores)
                 axes.plot(false_rate, true_rate, color=colour, label=name)

@@ -46,7 +46,7 @@ def refuse_unsafe(model: SqlModel) -> None:
 
 def normalised_sql(model: SqlModel) -> str:
     """The compiled SQL without comments, layout or letter case of keywords: what a version is a hash of."""
-    return _single_select(model).sql(dialect="duckdb", comments=False, pretty=False)
+    return str(_single_select(model).sql(dialect="duckdb", comments=False, pretty=False))
 
 
 def _single_select(model: SqlModel) -> exp.Expression:
@@ -55,7 +55,9 @@ def _single_select(model: SqlModel) -> exp.Expression:
     except SqlglotError as error:
         found = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
         reason = found.get("description") or str(error).splitlines()[0]
-        raise SqlRefusedError(model.path, found.get("line") or 1, f"cannot be parsed: {reason}", "correct the SQL") from error
+        raise SqlRefusedError(
+            model.path, found.get("line") or 1, f"cannot be parsed: {reason}", "correct the SQL"
+        ) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlRefusedError(model.path, 1, "a model is one select", "remove every other statement")
     return statements[0]
@@ -105,7 +107,7 @@ def _written(model: SqlModel, function: exp.Func) -> tuple[str, int]:
 
 def _is_ordered(function: exp.Func) -> bool:
     """Whether an order by stands in the call, in its window, or in the named window that it uses."""
-    if isinstance(function.this, exp.Order):
+    if any(isinstance(argument, exp.Order) for argument in function.iter_expressions()):
         return True
     holder = function.parent
     while isinstance(holder, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
@@ -133,7 +135,11 @@ def _is_floating(argument: exp.Expression | None) -> bool:
 
 def _forbidden_clauses(query: exp.Expression) -> Iterator[tuple[str, str, str]]:
     """The spellings of each forbidden clause, why it is refused, and what to write instead."""
-    for kind, words in ((exp.Unnest, "unnest"), (exp.Lateral, "lateral"), (exp.TableSample, "tablesample|using sample")):
+    for kind, words in (
+        (exp.Unnest, "unnest"),
+        (exp.Lateral, "lateral"),
+        (exp.TableSample, "tablesample|using sample"),
+    ):
         if query.find(kind):
             yield words, f"{words.split('|')[0]} is not allowed", "join a gated relation instead"
     if any(with_.recursive for with_ in query.find_all(exp.With)):
@@ -144,6 +150,8 @@ def _forbidden_clauses(query: exp.Expression) -> Iterator[tuple[str, str, str]]:
         yield "rowid", "rowid tells where a row lies, which is chance", "use the entity key"
     for part in query.find_all(exp.Query):
         distinct_on = part.args.get("distinct") and part.args["distinct"].args.get("on")
-        found = "distinct on" if distinct_on else next((word for word in ("limit", "offset") if part.args.get(word)), None)
+        found = (
+            "distinct on" if distinct_on else next((word for word in ("limit", "offset") if part.args.get(word)), None)
+        )
         if found and not part.args.get("order"):
             yield f"{found}|fetch", f"{found} without order by keeps arbitrary rows", "add a total order by"

@@ -106,7 +106,9 @@ def load_sql_project(folder: Path) -> SqlProject:
         refuse_unsafe(model)
     absent = sorted(set(contracts) - set(models))
     if absent:
-        raise FileNotFoundError(f"the YAML below {folder.name} describes models {absent}, but there is no such .sql file")
+        raise FileNotFoundError(
+            f"the YAML below {folder.name} describes models {absent}, but there is no such .sql file"
+        )
     project = SqlProject(folder, load_project(folder), sources, models, contracts)
     project.needed_for(models)  # refuses a circle now, not in the first night that is built
     _require_distinct_features(project)
@@ -125,7 +127,10 @@ def _load_models(folder: Path, sources: dict[str, SourceContract]) -> dict[str, 
         models[model.name] = model
     if SPINE not in models:
         raise SqlRefusedError(
-            f"staging/{SPINE}.sql", 1, "there is no spine model", "write it: one row per entity key and score_date to be scored"
+            f"staging/{SPINE}.sql",
+            1,
+            "there is no spine model",
+            "write it: one row per entity key and score_date to be scored",
         )
     return models
 
@@ -147,7 +152,10 @@ def _require_known(model: SqlModel, models: dict[str, SqlModel], contracts: dict
     unknown = [name for name in model.refs if name not in models]
     if unknown:
         raise SqlRefusedError(
-            model.path, model.line_of_ref(unknown[0]), f"ref('{unknown[0]}') names no model", f"models are {sorted(models)}"
+            model.path,
+            model.line_of_ref(unknown[0]),
+            f"ref('{unknown[0]}') names no model",
+            f"models are {sorted(models)}",
         )
     if model.name not in contracts:
         raise SqlRefusedError(

@@ -92,7 +92,9 @@ def _pieces(text: str, path: str) -> Iterator[nodes.TemplateData | nodes.Call]:
     for statement in template.body:
         for piece in statement.nodes if isinstance(statement, nodes.Output) else [statement]:
             if not isinstance(piece, nodes.TemplateData | nodes.Call):
-                raise SqlRefusedError(path, piece.lineno, f"Jinja's {type(piece).__name__.lower()} is not allowed", _ONLY)
+                raise SqlRefusedError(
+                    path, piece.lineno, f"Jinja's {type(piece).__name__.lower()} is not allowed", _ONLY
+                )
             yield piece
 
 

@@ -64,7 +64,9 @@ class NightInputs:
 def stale_nights(inputs: Mapping[Night, NightInputs], before: Mapping[Night, PublishedNight]) -> list[Night]:
     """Nights that were never published, or were made from something else than ``inputs`` says."""
     return [
-        night for night in sorted(inputs) if night not in before or before[night].inputs_hash != inputs[night].inputs_hash
+        night
+        for night in sorted(inputs)
+        if night not in before or before[night].inputs_hash != inputs[night].inputs_hash
     ]
 
 
@@ -77,7 +79,9 @@ class TableStore:
 
     def __init__(self, root: Path) -> None:
         if found := _UNNAMEABLE.search(str(root.absolute())):
-            raise ValueError(f"the data root {root.absolute()} holds {found[0]!r} in its path; choose a folder without it")
+            raise ValueError(
+                f"the data root {root.absolute()} holds {found[0]!r} in its path; choose a folder without it"
+            )
         self.root = root
         self._built_from = BuiltFrom(root / "built_from")
 
@@ -139,7 +143,9 @@ class TableStore:
             self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
         same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
-        self._built_from.remember(table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()})
+        self._built_from.remember(
+            table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()}
+        )
         return PublishResult(table, self.version(table), tuple(changed), unchanged, rows.num_rows)
 
     def _commit(
@@ -152,7 +158,11 @@ class TableStore:
         # The table is made first and empty: a night of zero rows needs a table to be recorded in.
         if not self.exists(table):
             write_deltalake(
-                self.path(table), rows.slice(0, 0), partition_by=[SCORE_DATE], mode="ignore", configuration=_KEEP_HISTORY
+                self.path(table),
+                rows.slice(0, 0),
+                partition_by=[SCORE_DATE],
+                mode="ignore",
+                configuration=_KEEP_HISTORY,
             )
         write_deltalake(
             self.path(table), rows, partition_by=[SCORE_DATE], mode="overwrite", predicate=_predicate(changed),

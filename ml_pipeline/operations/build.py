@@ -142,7 +142,11 @@ def _require_same_alone(target: _Target, built: pa.Table, night: Night) -> None:
     together = built.filter(pc.equal(built.column(SCORE_DATE), pa.scalar(night, pa.date32()))).sort_by(order)
     if content_hash(alone) == content_hash(together):
         return
-    column = next(name for name in alone.schema.names if content_hash(alone.select([name])) != content_hash(together.select([name])))
+    column = next(
+        name
+        for name in alone.schema.names
+        if content_hash(alone.select([name])) != content_hash(together.select([name]))
+    )
     model = target.model_of(column)
     raise SqlRefusedError(
         model.path, line_of(model.text, column),

@@ -58,7 +58,10 @@ def _history(site: Site, last: Night) -> list[DriftNight]:
     drift = site.tables.read(DRIFT, nights, ["model_version", "is_drifted"])
     grouped = drift.append_column("share", drift.column("is_drifted").cast(pa.int8()))
     shares = grouped.group_by([SCORE_DATE, "model_version"]).aggregate([("share", "mean")]).sort_by(SCORE_DATE)
-    return [DriftNight(row[SCORE_DATE], row["model_version"], float(np.float64(row["share_mean"]))) for row in shares.to_pylist()]
+    return [
+        DriftNight(row[SCORE_DATE], row["model_version"], float(np.float64(row["share_mean"])))
+        for row in shares.to_pylist()
+    ]
 
 
 def _decided(site: Site, history: Sequence[DriftNight]) -> Entry:

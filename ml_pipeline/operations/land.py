@@ -79,7 +79,8 @@ def _inputs_hashes(site: Site, contract: SourceContract, nights: Sequence[Night]
     calendar = site.calendar
     shared = json.dumps([site.connector.fingerprint(contract), contract.model_dump(mode="json")], sort_keys=True)
     return {
-        night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest() for night in set(nights)
+        night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest()
+        for night in set(nights)
     }
 
 
@@ -143,7 +144,7 @@ def _quarantine(sorted_rows: SortedRows) -> pa.Table:
     broken = sorted_rows.broken
     taken = rows.take(pa.array([rule.row for rule in broken], pa.int64()))
     # Rows are numbered within their night: the same number whether a night was landed alone or in a range.
-    starts = np.searchsorted(*(table.column(SCORE_DATE).to_numpy() for table in (rows, taken)), side="left")
+    starts = np.searchsorted(rows.column(SCORE_DATE).to_numpy(), taken.column(SCORE_DATE).to_numpy(), side="left")
     columns = {
         SCORE_DATE: taken.column(SCORE_DATE).combine_chunks(),
         "row": [rule.row - int(start) for rule, start in zip(broken, starts, strict=True)],

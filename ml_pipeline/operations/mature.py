@@ -101,9 +101,7 @@ def _inputs_hash(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _read_evidence(
-    site: Site, judged: Mapping[Night, Sequence[Night]], label_nights: Iterable[Night]
-) -> _Evidence:
+def _read_evidence(site: Site, judged: Mapping[Night, Sequence[Night]], label_nights: Iterable[Night]) -> _Evidence:
     scored = sorted(set().union(*judged.values()))
     known = [night for night in label_nights if scored and scored[0] <= night <= max(judged)]
     scores = site.tables.read(SCORES, scored) if scored else pa.table({SCORE_DATE: pa.array([], pa.date32())})

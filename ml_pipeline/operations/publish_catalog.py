@@ -136,14 +136,18 @@ def _quarantine(site: Site) -> View:
         for name in site.sql.sources
         if (files := site.tables.files(f"quarantine/{name}"))
     ]
-    body = " union all ".join(selects) or f"select ''::varchar as source, * from ({files_select([], QUARANTINE_SCHEMA)})"
+    body = (
+        " union all ".join(selects) or f"select ''::varchar as source, * from ({files_select([], QUARANTINE_SCHEMA)})"
+    )
     return View("quarantine", body, "Rows that broke their contract: rule, column, value and the row itself.")
 
 
 def _marts(site: Site) -> list[View]:
     """The use case's own views over the published ones, in name order."""
     paths: list[Path] = sorted((site.sql.folder / "marts").glob("*.sql"))
-    return [View(path.stem, path.read_text(encoding="utf-8").strip().rstrip(";"), _first_comment(path)) for path in paths]
+    return [
+        View(path.stem, path.read_text(encoding="utf-8").strip().rstrip(";"), _first_comment(path)) for path in paths
+    ]
 
 
 def _first_comment(path: Path) -> str:

@@ -110,4 +110,6 @@ def _fit(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:
     held = rows.block(blocks.calibrate)
     uncalibrated = Scorer(encoder, trees.text, Calibrator("sigmoid", (1.0, 0.0), (), {}), 0.5)
     scores = raw_scores(uncalibrated, encoder.transform(held.rows), threads=site.threads)
-    return FittedModel(encoder, trees, fit_calibrator(scores, held.labels, held.nights), cost_threshold(site.project.decision))
+    return FittedModel(
+        encoder, trees, fit_calibrator(scores, held.labels, held.nights), cost_threshold(site.project.decision)
+    )

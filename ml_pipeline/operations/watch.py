@@ -86,9 +86,7 @@ def _window(site: Site, night: Night) -> tuple[Night, ...]:
     return lookback_nights(night, site.project.monitoring.window_nights, first_night=site.project.first_night)
 
 
-def _inputs(
-    site: Site, bundle: ModelBundle, windows: Mapping[Night, Sequence[Night]]
-) -> dict[Night, NightInputs]:
+def _inputs(site: Site, bundle: ModelBundle, windows: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
     features = site.tables.published(features_table(bundle.feature_set))
     rules = site.project.monitoring.model_dump()
     inputs = {}
@@ -114,7 +112,9 @@ class _Watcher:
         psi = stability_index(self._bins, counts)
         rows = int(counts[0].sum()) if len(counts) else 0
         limit = self._site.project.monitoring.psi_limit
-        evidently = self._report(night, window) if night.weekday() == self._site.project.monitoring.report_weekday else {}
+        evidently = (
+            self._report(night, window) if night.weekday() == self._site.project.monitoring.report_weekday else {}
+        )
         entries = [
             {
                 SCORE_DATE: night, "feature": name, "model_version": self._bundle.version, "window_nights": len(window),
@@ -139,7 +139,9 @@ class _Watcher:
         gains = self._bundle.manifest["gain_by_feature"]
         leading = sorted(gains, key=lambda name: (-gains[name], name))[: self._site.project.monitoring.report_features]
         categories = [
-            column.name for column in self._encoder.columns if column.contract.type == "category" and column.name in leading
+            column.name
+            for column in self._encoder.columns
+            if column.contract.type == "category" and column.name in leading
         ]
         rows = self._site.project.monitoring.report_rows
         return write_drift_report(

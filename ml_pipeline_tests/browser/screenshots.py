@@ -13,7 +13,13 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 _UI = "http://127.0.0.1:3000"
 _PICTURES = Path(__file__).parents[2] / ".readme"
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 _RUN_SECONDS = 180
 
 

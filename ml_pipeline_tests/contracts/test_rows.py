@@ -75,7 +75,9 @@ def test_no_rows_break_no_rule() -> None:
 @given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=8))
 def test_whole_numbers_are_compared_exactly_next_to_missing_ones(values: list[int | None]) -> None:
     broken = broken_rules(rows(*({"quantity": value} for value in values)), CONTRACT)
-    assert {rule.row for rule in broken} == {n for n, value in enumerate(values) if value is not None and not 1 <= value <= 9}
+    assert {rule.row for rule in broken} == {
+        n for n, value in enumerate(values) if value is not None and not 1 <= value <= 9
+    }
 
 
 def test_columns_come_back_in_contract_order() -> None:

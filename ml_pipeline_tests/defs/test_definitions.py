@@ -69,6 +69,17 @@ def test_an_asset_does_not_run_without_a_night(loaded: dg.Definitions, name: str
 
 def test_the_graph_runs_from_the_sources_to_the_decision(loaded: dg.Definitions) -> None:
     graph = loaded.resolve_asset_graph()
-    ancestors = {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(["monitoring", "retraining_decisions"]))}
-    assert {"raw/schedules", "raw/outcomes", "features", "labels", "trained_model", "promotion", "monitoring/drift"} <= ancestors
+    ancestors = {
+        key.to_user_string()
+        for key in graph.get_ancestor_asset_keys(dg.AssetKey(["monitoring", "retraining_decisions"]))
+    }
+    assert {
+        "raw/schedules",
+        "raw/outcomes",
+        "features",
+        "labels",
+        "trained_model",
+        "promotion",
+        "monitoring/drift",
+    } <= ancestors
     assert "promotion" in {key.to_user_string() for key in graph.get(dg.AssetKey("scores")).parent_keys}

@@ -27,10 +27,17 @@ def test_one_night_runs_whole(scored_shop_copy: Site) -> None:
     site = scored_shop_copy
     done = execute(site, "nightly_scoring", NIGHT)
     assert done.returncode == 0, done.stderr[-3000:]
-    for table, rows in (("scores", 40), ("monitoring/performance", 6), ("monitoring/drift", 12), ("monitoring/retraining_decisions", 1)):
+    for table, rows in (
+        ("scores", 40),
+        ("monitoring/performance", 6),
+        ("monitoring/drift", 12),
+        ("monitoring/retraining_decisions", 1),
+    ):
         assert site.tables.published(table)[NIGHT].rows == rows, table
     with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as analyst:
-        assert analyst.sql(f"select count(*), count(distinct order_id) from scores where score_date = '{NIGHT}'").fetchall() == [(40, 40)]
+        assert analyst.sql(
+            f"select count(*), count(distinct order_id) from scores where score_date = '{NIGHT}'"
+        ).fetchall() == [(40, 40)]
 
 
 def test_a_broken_delivery_fails_the_run_and_lands_nothing(shop_site: Site) -> None:

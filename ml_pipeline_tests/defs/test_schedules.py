@@ -43,7 +43,11 @@ def test_a_tick_asks_for_the_night_whose_cutoff_has_just_passed(today: date, nig
 
 def test_the_same_evening_has_one_run_key_and_two_evenings_have_two() -> None:
     keys = [tick(datetime(2026, 11, day, 20, 5, tzinfo=NEW_YORK)) for day in (21, 21, 22)]
-    assert [request.run_key for request in keys if isinstance(request, dg.RunRequest)] == ["2026-11-21", "2026-11-21", "2026-11-22"]
+    assert [request.run_key for request in keys if isinstance(request, dg.RunRequest)] == [
+        "2026-11-21",
+        "2026-11-21",
+        "2026-11-22",
+    ]
 
 
 LATE_CUTOFF = """

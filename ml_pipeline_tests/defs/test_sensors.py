@@ -23,7 +23,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def resource(shop_site: Site) -> SiteResource:
     return SiteResource(
-        project_folder=str(shop_site.sql.folder), data=str(shop_site.data), tracking_uri=shop_site.tracking_uri, threads=1
+        project_folder=str(shop_site.sql.folder),
+        data=str(shop_site.data),
+        tracking_uri=shop_site.tracking_uri,
+        threads=1,
     )
 
 
@@ -68,7 +71,9 @@ def test_a_hundred_ticks_on_the_same_evidence_are_one_run(instance: dg.DagsterIn
     assert first.tags["evidence"] == "m1_2024-05-18"
 
 
-def test_new_evidence_is_a_new_run_and_a_calm_night_ends_the_asking(instance: dg.DagsterInstance, resource: SiteResource) -> None:
+def test_new_evidence_is_a_new_run_and_a_calm_night_ends_the_asking(
+    instance: dg.DagsterInstance, resource: SiteResource
+) -> None:
     publish(resource.data, date(2024, 5, 20), "retrain", "m1_2024-05-18")
     first = tick(instance, resource)
     publish(resource.data, date(2024, 5, 24), "retrain", "m2_2024-05-22")
@@ -105,4 +110,8 @@ def test_a_failed_run_is_recorded_once_it_will_not_be_tried_again(
     entries = shop_site.ledger("alerts").entries()
     assert len(entries) == alerts
     for entry in entries:
-        assert (entry["severity"], entry["night"], entry["title"]) == ("blocking", "2024-05-20", "run of broken_job failed")
+        assert (entry["severity"], entry["night"], entry["title"]) == (
+            "blocking",
+            "2024-05-20",
+            "run of broken_job failed",
+        )

@@ -58,7 +58,9 @@ def test_a_number_that_is_no_probability_is_named(value: float | None) -> None:
     table = scores()
     values = table["probability"].to_pylist()
     values[ROWS + 3] = value
-    damaged = table.set_column(table.schema.get_field_index("probability"), "probability", pa.array(values, pa.float64()))
+    damaged = table.set_column(
+        table.schema.get_field_index("probability"), "probability", pa.array(values, pa.float64())
+    )
     assert broken(damaged) == ("1 probabilities are not numbers in [0, 1]",)
 
 

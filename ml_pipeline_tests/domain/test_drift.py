@@ -49,7 +49,10 @@ def test_the_index_equals_ten_plain_lines(seed: int, shift: float, count: int) -
     levels = encoder.columns[1].levels
     columns = {
         "price": [encoder.transform(table)[:, 0].tolist() for table in (reference, current)],
-        "kind": [[codes[value] if value in levels else None for value in table["kind"].to_pylist()] for table in (reference, current)],
+        "kind": [
+            [codes[value] if value in levels else None for value in table["kind"].to_pylist()]
+            for table in (reference, current)
+        ],
     }
     for position, (before, now) in enumerate(columns.values()):
         expected = plain_index(before, now, bins.edges[position].tolist())
@@ -69,7 +72,9 @@ def test_the_reference_does_not_drift_from_itself_and_a_shift_does() -> None:
     encoder = encoder_for(reference)
     bins = reference_bins(encoder, encoder.transform(reference))
     assert stability_index(bins, bins.counts) == pytest.approx([0.0, 0.0], abs=1e-12)
-    same, moved = (stability_index(bins, count_rows(bins, encoder.transform(rows(2, 4000, shift)))) for shift in (0.0, 1.5))
+    same, moved = (
+        stability_index(bins, count_rows(bins, encoder.transform(rows(2, 4000, shift)))) for shift in (0.0, 1.5)
+    )
     assert same[0] < 0.05
     assert moved[0] > 0.25
 

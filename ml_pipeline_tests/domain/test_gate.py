@@ -67,7 +67,9 @@ def test_a_champion_that_cannot_be_measured_keeps_its_place(loss: float) -> None
 
 
 @pytest.mark.parametrize("who", ["challenger", "champion"])
-@pytest.mark.parametrize(("seen_until", "is_fair"), [(CONTEST, False), (date(2024, 5, 1), False), (date(2024, 4, 19), True)])
+@pytest.mark.parametrize(
+    ("seen_until", "is_fair"), [(CONTEST, False), (date(2024, 5, 1), False), (date(2024, 4, 19), True)]
+)
 def test_rows_that_a_contestant_was_made_from_void_the_contest(who: str, seen_until: date, is_fair: bool) -> None:
     contestants = {"challenger": CHALLENGER, "champion": CHAMPION}
     contestants[who] = replace(contestants[who], seen_until=seen_until)

@@ -36,7 +36,9 @@ def labels(*outcomes: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(outcomes), schema=LABEL_SCHEMA)
 
 
-@given(st.lists(KEYS, max_size=15), st.lists(OUTCOMES, max_size=25, unique_by=lambda entry: (entry[0], entry[1], entry[2])))
+@given(
+    st.lists(KEYS, max_size=15), st.lists(OUTCOMES, max_size=25, unique_by=lambda entry: (entry[0], entry[1], entry[2]))
+)
 def test_each_row_gets_what_was_last_known_of_it_in_its_own_place(
     keys: list[tuple[date, str, int]], outcomes: list[tuple[tuple[date, str, int], int, int, bool]]
 ) -> None:
@@ -63,6 +65,10 @@ def test_an_unknown_label_is_missing_and_not_a_zero() -> None:
 
 def test_the_order_of_the_label_rows_does_not_matter() -> None:
     keys = [(FIRST, "a", number) for number in range(200)]
-    outcomes = [outcome(key, known_on, 0, (number + known_on) % 3 == 0) for number, key in enumerate(keys) for known_on in (1, 2)]
+    outcomes = [
+        outcome(key, known_on, 0, (number + known_on) % 3 == 0)
+        for number, key in enumerate(keys)
+        for known_on in (1, 2)
+    ]
     forward, backward = (match_labels(rows(*keys), labels(*part), KEY) for part in (outcomes, outcomes[::-1]))
     assert np.array_equal(forward, backward)

@@ -99,7 +99,8 @@ def test_a_correction_lands_beside_the_row_that_it_corrects() -> None:
 
 def test_infinity_is_quarantined_and_a_missing_number_is_not() -> None:
     sorted_rows = sort_rows(
-        table({"price": float("inf")}, {"order_id": "B", "price": float("nan")}, {"order_id": "C", "price": None}), CONTRACT
+        table({"price": float("inf")}, {"order_id": "B", "price": float("nan")}, {"order_id": "C", "price": None}),
+        CONTRACT,
     )
     assert sorted_rows.landed["order_id"].to_pylist() == ["B", "C"]
     assert [rule.column for rule in sorted_rows.broken] == ["price"]

@@ -19,7 +19,8 @@ TRAINED = date(2024, 5, 5)
 def history(*shares: float, version: str = "m1", last: date = TONIGHT) -> list[DriftNight]:
     """One entry a night, ending with ``last``."""
     return [
-        DriftNight(nights_back(last, len(shares) - 1 - position), version, share) for position, share in enumerate(shares)
+        DriftNight(nights_back(last, len(shares) - 1 - position), version, share)
+        for position, share in enumerate(shares)
     ]
 
 
@@ -32,7 +33,9 @@ def test_persistent_drift_after_the_cool_down_asks_for_one_retraining() -> None:
 
 def test_the_same_stretch_keeps_its_name_as_it_grows() -> None:
     names = {
-        decide(CONTRACT, history(0.1, *[0.5] * nights, last=nights_back(TONIGHT, 3 - nights)), trained_on=TRAINED).evidence_id
+        decide(
+            CONTRACT, history(0.1, *[0.5] * nights, last=nights_back(TONIGHT, 3 - nights)), trained_on=TRAINED
+        ).evidence_id
         for nights in range(3, 12)
     }
     assert names == {"m1_2024-06-18"}
@@ -73,7 +76,9 @@ def test_nights_apart_are_not_consecutive() -> None:
 
 
 @given(st.lists(st.sampled_from([0.1, 0.5, float("nan")]), min_size=1, max_size=15), st.integers(0, 40))
-def test_a_retraining_is_asked_for_exactly_when_drift_persists_and_the_model_is_old(shares: list[float], age: int) -> None:
+def test_a_retraining_is_asked_for_exactly_when_drift_persists_and_the_model_is_old(
+    shares: list[float], age: int
+) -> None:
     stretch = 0
     while stretch < len(shares) and shares[-1 - stretch] == 0.5:
         stretch += 1

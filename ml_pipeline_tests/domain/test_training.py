@@ -11,8 +11,20 @@ from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.training import TrainedTrees, train_trees, without_thread_count
 
 CONTRACT = TrainingContract(
-    warmup_nights=0, early_stop_nights=1, calibrate_nights=1, test_nights=1, seed=7, max_trees=60, patience_trees=10,
-    lightgbm={"learning_rate": 0.2, "num_leaves": 7, "feature_fraction": 0.7, "bagging_fraction": 0.7, "bagging_freq": 1},
+    warmup_nights=0,
+    early_stop_nights=1,
+    calibrate_nights=1,
+    test_nights=1,
+    seed=7,
+    max_trees=60,
+    patience_trees=10,
+    lightgbm={
+        "learning_rate": 0.2,
+        "num_leaves": 7,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+    },
 )
 FEATURES = tuple(
     FeatureContract(name=name, description=name, type=kind, direction=direction)

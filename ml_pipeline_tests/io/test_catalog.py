@@ -57,7 +57,12 @@ def test_the_door_is_read_only_and_leaves_nothing_aside(tmp_path: Path) -> None:
     publish(tmp_path, parquet(tmp_path, 1.0))
     for name in ("warehouse.duckdb", "views.sql"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o444
-    assert {path.name for path in tmp_path.iterdir()} == {"warehouse.duckdb", "views.sql", "locks", "score_date=2024-05-05"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "warehouse.duckdb",
+        "views.sql",
+        "locks",
+        "score_date=2024-05-05",
+    }
 
 
 READER = """
@@ -140,7 +145,10 @@ def test_tables_without_files_have_their_columns_and_no_rows(tmp_path: Path) -> 
         ("score_date", pa.date32()), ("n", pa.int64()), ("x", pa.float64()), ("t", pa.string()), ("b", pa.bool_()),
         ("at", pa.timestamp("us", tz="UTC")),
     ])  # fmt: skip
-    publish_views = [View("empty", files_select([], schema), ""), View("none", json_select([], {"number": "bigint"}), "")]
+    publish_views = [
+        View("empty", files_select([], schema), ""),
+        View("none", json_select([], {"number": "bigint"}), ""),
+    ]
     write_catalog(tmp_path, publish_views)
     kinds = ask(tmp_path, "select column_name, column_type from (describe empty)")
     assert kinds == [

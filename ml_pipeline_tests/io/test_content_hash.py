@@ -75,6 +75,18 @@ def test_near_misses_have_another_hash(left: tuple[Any, ...], right: tuple[Any, 
     assert hash_of(*left) != hash_of(*right)
 
 
+@pytest.mark.parametrize(
+    "arrow_type", [pa.binary(), pa.dictionary(pa.int8(), pa.string()), pa.string_view(), pa.decimal128(9, 2)]
+)
+def test_a_type_whose_bytes_are_not_its_values_is_refused_by_its_column(arrow_type: pa.DataType) -> None:
+    with pytest.raises(TypeError, match="column x is"):
+        hash_of(None, type=arrow_type)
+
+
+def test_long_and_short_text_are_one_text() -> None:
+    assert hash_of("a", None, type=pa.large_string()) == hash_of("a", None, type=pa.string())
+
+
 def test_types_and_names_are_part_of_the_hash() -> None:
     assert len({hash_of(None, type=arrow_type) for arrow_type, _ in TYPES.values()}) == len(TYPES)
     assert hash_of(1, name="x") != hash_of(1, name="y")

@@ -48,5 +48,7 @@ def test_evidently_measures_and_writes_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_night_on_which_nothing_can_be_compared_is_no_error(tmp_path: Path) -> None:
-    empty = rows(1).set_column(0, "price", pa.nulls(300, pa.float64())).set_column(2, "kind", pa.nulls(300, pa.string()))
+    empty = (
+        rows(1).set_column(0, "price", pa.nulls(300, pa.float64())).set_column(2, "kind", pa.nulls(300, pa.string()))
+    )
     assert report(tmp_path / "empty.html", empty) == {}

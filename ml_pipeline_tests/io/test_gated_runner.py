@@ -33,7 +33,9 @@ def append_returns(site: Site, night: Night, rows: pa.Table) -> None:
     """Publish ``night`` of raw/returns with ``rows`` added."""
     old = site.tables.read("raw/returns", [night])
     rows = rows.set_column(0, "score_date", pa.array([night] * rows.num_rows, pa.date32()))
-    site.tables.publish("raw/returns", pa.concat_tables([old, rows]), {night: NightInputs("", {})}, key=["order_id", "known_at"])
+    site.tables.publish(
+        "raw/returns", pa.concat_tables([old, rows]), {night: NightInputs("", {})}, key=["order_id", "known_at"]
+    )
 
 
 def flipped(rows: pa.Table) -> pa.Table:
@@ -191,7 +193,9 @@ def test_columns_other_than_declared_are_refused(landed_shop_copy: Site, columns
 
 
 @pytest.mark.parametrize("column", ["is_sent_back", "refund_eur"])
-def test_a_column_of_an_outcome_is_refused_with_the_moment_at_which_it_is_known(landed_shop_copy: Site, column: str) -> None:
+def test_a_column_of_an_outcome_is_refused_with_the_moment_at_which_it_is_known(
+    landed_shop_copy: Site, column: str
+) -> None:
     text = f"select\n    score_date, order_id,\n    {column} as category_return_rate_7d\nfrom {{{{ spine() }}}}"
     message = refusal(rewrite(landed_shop_copy, "features/category_rates.sql", text))
     assert message.startswith("features/category_rates.sql, line 3: ")

@@ -116,7 +116,9 @@ def test_a_manifest_that_was_changed_together_with_the_file_is_refused(tmp_path:
         read_bundle(tmp_path, bundle.version)
 
 
-@pytest.mark.parametrize("version", ["", ".", "..", "../models/{0}", "{0}/feature_set", "/{0}", "2024-05-05-0000000000"])
+@pytest.mark.parametrize(
+    "version", ["", ".", "..", "../models/{0}", "{0}/feature_set", "/{0}", "2024-05-05-0000000000"]
+)
 def test_a_version_that_names_no_bundle_or_leaves_the_folder_is_refused(tmp_path: Path, version: str) -> None:
     models = tmp_path / "models"
     name = write(models).version

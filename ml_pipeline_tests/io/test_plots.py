@@ -34,7 +34,10 @@ def test_equal_evaluations_are_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_other_evaluations_are_other_pictures(tmp_path: Path) -> None:
-    first, second = draw(tmp_path / "a", np.array([0.0, 1.0] * 45)), draw(tmp_path / "b", np.array([1.0, 0.0, 1.0] * 30))
+    first, second = (
+        draw(tmp_path / "a", np.array([0.0, 1.0] * 45)),
+        draw(tmp_path / "b", np.array([1.0, 0.0, 1.0] * 30)),
+    )
     changed = {title for title in first if first[title].read_bytes() != second[title].read_bytes()}
     assert {"roc", "precision_recall"} <= changed
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ml_pipeline.contracts.source import load_sources
@@ -62,6 +63,7 @@ def test_a_table_that_is_not_gated_is_refused_with_its_line(shop_project: Path, 
     [
         f"select * from (with landed__returns as (select * from {SPINE}) select * from landed__returns) as x, landed__returns",
         f"select * from landed__returns where 1 in (with landed__returns as (select 1 as one from {SPINE}) select one from landed__returns)",
+        f"with recursive landed__returns as (select * from landed__returns union all select * from {SPINE}) select * from landed__returns",
         f"with a as (select * from landed__returns), landed__returns as (select * from {SPINE}) select * from a",
     ],
 )
@@ -86,7 +88,7 @@ def test_table_functions_are_refused(shop_project: Path, call: str) -> None:
 )  # fmt: skip
 def test_what_depends_on_the_moment_or_the_machine_is_refused_by_its_own_name(shop_project: Path, call: str) -> None:
     caught = refusal(shop_project, f"select\n    order_id,\n    {call} as x\nfrom {SPINE}")
-    name = call.split("(")[0].removeprefix("main.").lower()
+    name = call.split("(", maxsplit=1)[0].removeprefix("main.").lower()
     assert f"{name}() depends on when or where it runs. Use cutoff_at or score_date" in str(caught)
     assert caught.line == 3
 
@@ -97,10 +99,39 @@ def test_what_depends_on_the_moment_or_the_machine_is_refused_by_its_own_name(sh
      "array_agg(order_id)", "string_agg(order_id, ',')", "arg_max(order_id, placed_at)", "arg_min(order_id, placed_at)",
      "max_by(order_id, placed_at)", "min_by(order_id, placed_at)", "approx_count_distinct(order_id)", "approx_quantile(quantity, 0.5)"],
 )  # fmt: skip
-def test_aggregates_that_depend_on_the_order_of_rows_are_refused_by_their_own_name(shop_project: Path, call: str) -> None:
+def test_aggregates_that_depend_on_the_order_of_rows_are_refused_by_their_own_name(
+    shop_project: Path, call: str
+) -> None:
     caught = refusal(shop_project, f"select\n    order_id,\n    {call} as x\nfrom {SPINE}")
-    assert f"{call.split('(')[0]}() depends on the order of rows. Rank with row_number() over" in str(caught)
+    assert f"{call.split('(', maxsplit=1)[0]}() depends on the order of rows. Rank with row_number() over" in str(
+        caught
+    )
     assert caught.line == 3
+
+
+def test_whatever_duckdb_itself_calls_volatile_is_refused(shop_project: Path) -> None:
+    query = "select distinct function_name from duckdb_functions() where function_type = 'scalar' and stability <> 'CONSISTENT'"
+    with duckdb.connect() as connection:
+        names = sorted(name for (name,) in connection.execute(query).fetchall())
+    assert len(names) > 20
+    for name in names:
+        assert "depends on when or where it runs" in str(refusal(shop_project, f"select {name}() as x from {SPINE}")), (
+            name
+        )
+
+
+@pytest.mark.parametrize(
+    "call", ["sum(quantity / 3)", "avg(quantity::double)", "sum(2 * (price_eur + cast(quantity as float)))"]
+)
+def test_a_sum_that_is_seen_to_be_floating_is_refused(shop_project: Path, call: str) -> None:
+    assert "of floating-point numbers" in str(refusal(shop_project, f"select {call} as x from {SPINE}"))
+
+
+@pytest.mark.parametrize(
+    "call", ["sum(quantity) / count(*)", "sum(cast(quantity / 3 as bigint))", "avg((quantity / 3 > 1)::int)"]
+)
+def test_a_sum_of_whole_numbers_is_allowed(shop_project: Path, call: str) -> None:
+    refuse_unsafe(model(shop_project, f"select {call} as x from {SPINE}"))
 
 
 @pytest.mark.parametrize("call", ["row_number()", "lag(quantity)", "lead(quantity)", "first_value(quantity)",
@@ -160,4 +191,6 @@ def test_comments_layout_and_letter_case_do_not_change_the_normalised_sql(shop_p
     plain = normalised_sql(model(shop_project, f"select order_id, count(*) as n from {SPINE} group by order_id"))
     written = f"-- why\nSELECT\n  order_id, /* all */\n  COUNT(*) AS n\nFROM {SPINE}\nGROUP BY order_id"
     assert normalised_sql(model(shop_project, written)) == plain
-    assert normalised_sql(model(shop_project, f"select order_id, count(1) as n from {SPINE} group by order_id")) != plain
+    assert (
+        normalised_sql(model(shop_project, f"select order_id, count(1) as n from {SPINE} group by order_id")) != plain
+    )

@@ -21,7 +21,9 @@ def test_models_come_after_what_they_read(shop_project: Path) -> None:
     project = load_sql_project(shop_project)
     ordered = [model.name for model in project.feature_models]
     assert set(ordered) == {"spine", "stg_returns", "planned_order", "product_rates", "category_rates", "baseline"}
-    assert all(ordered.index(read) < ordered.index(model.name) for model in project.feature_models for read in model.refs)
+    assert all(
+        ordered.index(read) < ordered.index(model.name) for model in project.feature_models for read in model.refs
+    )
     assert names(project, ["returned_orders"]) == ["returned_orders"]
 
 
@@ -109,7 +111,11 @@ def test_a_bad_model_is_refused_with_file_line_reason_and_remedy(
 
 @pytest.mark.parametrize("read", ["spine", "baseline"])
 def test_models_that_read_each_other_in_a_circle_are_refused(shop_project: Path, read: str) -> None:
-    edit(shop_project / "staging" / "spine.sql", "where", f"where order_id in (select order_id from {{{{ ref('{read}') }}}}) and")
+    edit(
+        shop_project / "staging" / "spine.sql",
+        "where",
+        f"where order_id in (select order_id from {{{{ ref('{read}') }}}}) and",
+    )
     with pytest.raises(SqlRefusedError, match="models read each other in a circle"):
         _ = load_sql_project(shop_project).feature_models
 

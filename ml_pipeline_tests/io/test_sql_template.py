@@ -81,9 +81,16 @@ def test_filters_statements_and_sums_are_refused(shop_project: Path, written: st
     assert "may stand between the braces" in message
 
 
-@pytest.mark.parametrize("written", ["source()", "ref()", "spine('x')", "source('returns', days=7)", "source(['x'])", "ref(3)"])
+@pytest.mark.parametrize(
+    "written", ["source()", "ref()", "spine('x')", "source('returns', days=7)", "source(['x'])", "ref(3)"]
+)
 def test_a_function_called_in_another_way_is_refused(shop_project: Path, written: str) -> None:
     assert "tried.sql" in str(refusal(shop_project, f"select 1 from {{{{ {written} }}}}"))
+
+
+def test_comments_and_stripped_lines_do_not_move_the_lines(shop_project: Path) -> None:
+    found = model(shop_project, "{# two\nlines #}select *\nfrom\n\n{{- spine() }}\nwhere true")
+    assert [line.strip() for line in found.sql.splitlines()] == ["", "select *", "from", "", "spine", "where true"]
 
 
 def test_broken_braces_are_refused_with_their_line(shop_project: Path) -> None:

@@ -67,7 +67,10 @@ def test_only_the_named_nights_are_replaced(store: TableStore) -> None:
 def test_a_publish_commits_only_the_nights_that_differ(store: TableStore) -> None:
     publish(store, rows(*((night, "a", 1.0) for night in NIGHTS)), list(NIGHTS))
     files = {path.name for path in store.files("raw/orders", NIGHTS[1:])}
-    assert publish(store, rows((NIGHTS[0], "z", 9.0), *((night, "a", 1.0) for night in NIGHTS[1:])), list(NIGHTS)) == NIGHTS[:1]
+    assert (
+        publish(store, rows((NIGHTS[0], "z", 9.0), *((night, "a", 1.0) for night in NIGHTS[1:])), list(NIGHTS))
+        == NIGHTS[:1]
+    )
     assert {path.name for path in store.files("raw/orders", NIGHTS[1:])} == files
 
 
@@ -136,7 +139,9 @@ def test_the_data_root_may_have_any_name(tmp_path: Path, folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["per%20cent", "[brackets]"])
-def test_a_data_root_that_the_log_cannot_name_is_refused_before_anything_is_written(tmp_path: Path, folder: str) -> None:
+def test_a_data_root_that_the_log_cannot_name_is_refused_before_anything_is_written(
+    tmp_path: Path, folder: str
+) -> None:
     with pytest.raises(ValueError, match="data root"):
         publish(TableStore(tmp_path / folder), rows((NIGHTS[0], "a", 1.0)), [NIGHTS[0]])
 
@@ -151,9 +156,15 @@ def test_writers_at_the_same_time_lose_nothing(store: TableStore) -> None:
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.dictionaries(st.sampled_from(NIGHTS[:4]), st.lists(st.sampled_from("abc"), unique=True)), min_size=1, max_size=4)
+    st.lists(
+        st.dictionaries(st.sampled_from(NIGHTS[:4]), st.lists(st.sampled_from("abc"), unique=True)),
+        min_size=1,
+        max_size=4,
+    )
 )
-def test_a_table_is_always_the_last_publish_of_each_night(tmp_path: Path, publishes: list[dict[Night, list[str]]]) -> None:
+def test_a_table_is_always_the_last_publish_of_each_night(
+    tmp_path: Path, publishes: list[dict[Night, list[str]]]
+) -> None:
     store = TableStore(tmp_path / str(len(list(tmp_path.iterdir()))))
     expected: dict[Night, list[str]] = {}
     for number, content in enumerate(publishes):

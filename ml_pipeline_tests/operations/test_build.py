@@ -100,7 +100,9 @@ def test_labels_stay_when_the_features_change(landed_shop_copy: Site) -> None:
     site = landed_shop_copy
     before = build_labels(site, NIGHTS)
     path = site.sql.folder / "features" / "baseline.sql"
-    path.write_text(path.read_text(encoding="utf-8").replace("exact.rate, shop.rate", "exact.rate, 0.5"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("exact.rate, shop.rate", "exact.rate, 0.5"), encoding="utf-8"
+    )
     assert build_labels(open_test_site(site.sql.folder, site.data), NIGHTS).version == before.version
 
 
@@ -143,9 +145,36 @@ def test_a_model_that_forgets_the_night_shows_no_future_to_a_range(landed_shop_c
         assert site.tables.published(features_table(site.sql))[FIRST].content_hash == alone
 
 
+def test_a_model_that_forgets_the_night_is_refused_before_anything_is_published(landed_shop_copy: Site) -> None:
+    path = landed_shop_copy.sql.folder / "labels" / "returned_orders.sql"
+    path.write_text(
+        path.read_text().replace("is_sent_back as label", "count(*) over () > 40 as label"), encoding="utf-8"
+    )
+    site = open_test_site(landed_shop_copy.sql.folder, landed_shop_copy.data)
+    with pytest.raises(
+        SqlRefusedError, match=f"returned_orders.sql.*labels: column label of night {FIRST}.*carry score_date"
+    ):
+        build_labels(site, NIGHTS)
+    assert not site.tables.exists("labels")
+
+
+def test_what_is_remembered_of_a_rebuilt_night_may_be_lost(landed_shop_copy: Site) -> None:
+    test_a_night_rebuilt_to_the_same_content_is_not_built_again(landed_shop_copy)
+    built: list[str] = []
+    (remembered,) = (landed_shop_copy.data / "built_from").glob("*/*.json")
+    remembered.write_bytes(b"torn")
+    site = dataclasses.replace(landed_shop_copy, progress=built.append)
+    assert build_features(site, NIGHTS).changed == ()
+    assert len(built) == 1
+    assert build_features(site, NIGHTS).changed == ()
+    assert len(built) == 1
+
+
 def test_published_files_hold_what_the_log_says(landed_shop_copy: Site) -> None:
     build_features(landed_shop_copy, NIGHTS)
     table = features_table(landed_shop_copy.sql)
     files = landed_shop_copy.tables.files(table, [FIRST])
-    assert sum(pq.read_metadata(path).num_rows for path in files) == landed_shop_copy.tables.published(table)[FIRST].rows
+    assert (
+        sum(pq.read_metadata(path).num_rows for path in files) == landed_shop_copy.tables.published(table)[FIRST].rows
+    )
     assert SHOP_LANDED_UNTIL not in landed_shop_copy.tables.published(table)

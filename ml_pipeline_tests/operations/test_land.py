@@ -147,7 +147,11 @@ def test_a_row_without_its_clock_blocks_the_delivery(shop_site: Site) -> None:
 def test_a_landed_night_that_would_change_is_refused_and_stays(shop_site: Site, change: str) -> None:
     land(shop_site, "orders", NIGHTS)
     before, rows = version(shop_site, "orders"), shop_site.tables.read("raw/orders", NIGHTS)
-    renamed = {"edited": {"coupon": "FORGED"}, "added": {"order_id": "O999999"}, "removed": {"known_at": "2024-05-01 00:00Z"}}
+    renamed = {
+        "edited": {"coupon": "FORGED"},
+        "added": {"order_id": "O999999"},
+        "removed": {"known_at": "2024-05-01 00:00Z"},
+    }
     edit_orders(shop_site, lambda row: row | renamed[change] if row["order_id"] == "O000521" else row)
     with pytest.raises(LandingBlockedError, match="source orders: nights .* were landed before") as refusal:
         land(shop_site, "orders", NIGHTS)

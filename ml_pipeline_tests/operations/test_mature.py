@@ -75,7 +75,10 @@ def test_nights_alone_give_what_the_range_gave(scored_shop: Site, scored_shop_co
     shutil.rmtree(site.tables.path(PERFORMANCE))
     for night in reversed(JUDGED):
         measure_performance(site, [night])
-    hashes = [{night: facts.content_hash for night, facts in one.tables.published(PERFORMANCE).items()} for one in (site, scored_shop)]
+    hashes = [
+        {night: facts.content_hash for night, facts in one.tables.published(PERFORMANCE).items()}
+        for one in (site, scored_shop)
+    ]
     assert hashes[0] == hashes[1]
 
 

@@ -104,7 +104,10 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_champion_stays(scored
     assert not outcome.verdict.is_promoted
     assert current_champion(site) == champion
     client = MlflowClient(tracking_uri=site.tracking_uri)
-    tags = [client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"] for alias in ("champion", "challenger")]
+    tags = [
+        client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"]
+        for alias in ("champion", "challenger")
+    ]
     assert tags == [champion, outcome.challenger]
 
 

@@ -67,7 +67,10 @@ def test_what_was_said_before_can_still_be_read(scored_shop_copy: Site) -> None:
     other = rows.set_column(rows.schema.get_field_index("probability"), "probability", [[0.5] * rows.num_rows])
     site.tables.publish("scores", other, {night: NightInputs("", {})}, key=["order_id"])
     publish_catalog(site)
-    said = ask(site, f"select revision, count(*), min(probability) = 0.5 from score_revisions where score_date = '{night}' group by 1 order by 1")
+    said = ask(
+        site,
+        f"select revision, count(*), min(probability) = 0.5 from score_revisions where score_date = '{night}' group by 1 order by 1",
+    )
     assert [(count, is_new) for _, count, is_new in said] == [(40, False), (40, True)]
     assert ask(site, f"select distinct probability from scores where score_date = '{night}'") == [(0.5,)]
 
@@ -75,7 +78,9 @@ def test_what_was_said_before_can_still_be_read(scored_shop_copy: Site) -> None:
 def test_a_mart_reads_the_views_before_it(scored_shop_copy: Site) -> None:
     site = with_mart(scored_shop_copy)
     assert publish_catalog(site)
-    assert ask(site, "select count(*), count(label), count(baseline_return_rate) from scored_outcomes") == [(320, 320, 320)]
+    assert ask(site, "select count(*), count(label), count(baseline_return_rate) from scored_outcomes") == [
+        (320, 320, 320)
+    ]
 
 
 @pytest.mark.parametrize("stage", ["shop_site", "landed_shop_copy"])

@@ -10,7 +10,10 @@ from ml_pipeline_tests.conftest import SHOP_LANDED_UNTIL, SHOP_SCORED
 
 def test_the_account_adds_up(scored_shop: Site) -> None:
     summary = summarise(scored_shop, SHOP_SCORED)
-    landed = {name: scored_shop.tables.read(f"raw/{name}", list(scored_shop.tables.published(f"raw/{name}"))) for name in scored_shop.sql.sources}
+    landed = {
+        name: scored_shop.tables.read(f"raw/{name}", list(scored_shop.tables.published(f"raw/{name}")))
+        for name in scored_shop.sql.sources
+    }
     assert summary.nights_landed == len(nights_between(scored_shop.project.first_night, SHOP_LANDED_UNTIL))
     assert summary.rows_landed == sum(rows.num_rows for rows in landed.values())
     assert (summary.rows_quarantined, summary.nights_scored, summary.rows_scored) == (2, 8, 320)

@@ -61,7 +61,9 @@ def test_a_delivery_that_changes_its_face_is_seen(scored_shop_copy: Site) -> Non
     site, nights = scored_shop_copy, nights_between(date(2024, 5, 8), date(2024, 5, 11))
     rows = site.tables.read("raw/orders", nights)
     changed = rows.set_column(rows.schema.get_field_index("channel"), "channel", pa.array(["phone"] * rows.num_rows))
-    site.tables.publish("raw/orders", changed, {night: NightInputs("", {}) for night in nights}, key=["order_id", "known_at"])
+    site.tables.publish(
+        "raw/orders", changed, {night: NightInputs("", {}) for night in nights}, key=["order_id", "known_at"]
+    )
     assert stale_drift(site, SHOP_SCORED) == list(nights_between(nights[0], SHOP_SCORED[-1]))
     measure_drift(site, [date(2024, 5, 11)])
     found = site.tables.read(DRIFT, [date(2024, 5, 11)]).to_pylist()

@@ -62,7 +62,9 @@ class Reader(threading.Thread):
             return
         self.doubled += any(rows != keys for _, rows, keys in found)
         # One call is one commit: all of its nights or none.
-        self.partial += len(found) not in (len(SHOP_SCORED), len(SHOP_SCORED) + len(NEW)) or any(keys != ROWS for _, _, keys in found)
+        self.partial += len(found) not in (len(SHOP_SCORED), len(SHOP_SCORED) + len(NEW)) or any(
+            keys != ROWS for _, _, keys in found
+        )
 
     @property
     def wrong(self) -> int:

@@ -39,7 +39,9 @@ def test_the_harness_counts_a_night_that_differs() -> None:
     assert differences({NIGHTS[0]: "a", NIGHTS[1]: "b"}, {NIGHTS[0]: "a", NIGHTS[1]: "B"}, "mutant") == 1
 
 
-def test_features_of_a_range_of_single_nights_and_of_shuffled_nights(built_shop: Site, landed_shop: Site, tmp_path: Path) -> None:
+def test_features_of_a_range_of_single_nights_and_of_shuffled_nights(
+    built_shop: Site, landed_shop: Site, tmp_path: Path
+) -> None:
     table = features_table(built_shop.sql)
     data = Path(shutil.copytree(landed_shop.data, tmp_path / "data"))
     site = open_test_site(landed_shop.sql.folder, data)
@@ -72,7 +74,10 @@ def test_scores_of_nights_alone_and_of_a_range(scored_shop: Site, scored_shop_co
     shutil.rmtree(site.tables.path("scores"))
     for night in random.Random(2).sample(SHOP_SCORED, len(SHOP_SCORED)):
         score(site, [night])
-    assert differences(hashes(scored_shop, "scores", SHOP_SCORED), hashes(site, "scores", SHOP_SCORED), "scores, alone") == 0
+    assert (
+        differences(hashes(scored_shop, "scores", SHOP_SCORED), hashes(site, "scores", SHOP_SCORED), "scores, alone")
+        == 0
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -108,7 +113,9 @@ def test_the_time_zone_of_the_machine_does_not_matter(landed_shop: Site, flights
     assert run_python(HASHES, *arguments, environment={"TZ": zone}).split() == expected
 
 
-def test_a_copied_data_root_scores_on_as_the_first_one_does(scored_shop: Site, shop_project: Path, tmp_path: Path) -> None:
+def test_a_copied_data_root_scores_on_as_the_first_one_does(
+    scored_shop: Site, shop_project: Path, tmp_path: Path
+) -> None:
     nights = nights_between(date(2024, 5, 13), date(2024, 5, 16))
     sites = [copy_of(scored_shop, shop_project, tmp_path / name) for name in ("here", "there")]
     for site in sites:

@@ -62,7 +62,9 @@ def _read_file(path: Path, source: SourceContract) -> pa.Table:
     try:
         rows = pq.read_table(path, partitioning=None) if path.suffix == ".parquet" else _read_csv(path, source)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowKeyError, OSError) as error:
-        raise DeliveryError(f"{path}: cannot be read as {source.name}: {error}. Correct the file and run again") from error
+        raise DeliveryError(
+            f"{path}: cannot be read as {source.name}: {error}. Correct the file and run again"
+        ) from error
     expected = source.arrow_schema()
     doubled = sorted({name for name in rows.schema.names if rows.schema.names.count(name) > 1})
     if doubled:
@@ -90,7 +92,7 @@ def _read_file(path: Path, source: SourceContract) -> pa.Table:
 def _is_same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     # Text in its three Arrow layouts and instants of another unit hold the same values; nothing else is forgiven.
     if pa.types.is_string(expected):
-        return pa.types.is_string(found) or pa.types.is_large_string(found)
+        return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
     if pa.types.is_timestamp(expected):
         return bool(pa.types.is_timestamp(found) and found.tz in ("UTC", "+00:00"))
     return bool(found == expected)

@@ -42,7 +42,11 @@ def deliver_parquet(root: Path, **changes: pa.Array) -> Path:
     )
     for name, values in changes.items():
         known = name in good.schema.names
-        good = good.set_column(good.schema.get_field_index(name), name, values) if known else good.append_column(name, values)
+        good = (
+            good.set_column(good.schema.get_field_index(name), name, values)
+            if known
+            else good.append_column(name, values)
+        )
     path = root / "orders" / "day.parquet"
     path.parent.mkdir(exist_ok=True)
     pq.write_table(good, path)
@@ -74,13 +78,20 @@ def test_text_stays_what_it_was(tmp_path: Path, code: str) -> None:
 
 
 def test_an_empty_cell_is_missing_and_quoted_emptiness_is_text(tmp_path: Path) -> None:
-    deliver_csv(tmp_path, ",,,,,2024-03-01 12:00:00Z", '"",1,,,,2024-03-01 12:00:00Z', '"two\nlines, one cell",1,,,,2024-03-01 12:00:00Z')
+    deliver_csv(
+        tmp_path,
+        ",,,,,2024-03-01 12:00:00Z",
+        '"",1,,,,2024-03-01 12:00:00Z',
+        '"two\nlines, one cell",1,,,,2024-03-01 12:00:00Z',
+    )
     assert [row["code"] for row in read(tmp_path)] == [None, "", "two\nlines, one cell"]
     assert read(tmp_path)[0]["quantity"] is None
 
 
 def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
-    deliver_csv(tmp_path, "2024-03-01 12:00:00Z,00123,2024-03-01,true,1.5,3", header="known_at,code,day,is_gift,price,quantity")
+    deliver_csv(
+        tmp_path, "2024-03-01 12:00:00Z,00123,2024-03-01,true,1.5,3", header="known_at,code,day,is_gift,price,quantity"
+    )
     assert read(tmp_path)[0]["quantity"] == 3
 
 
@@ -143,7 +154,9 @@ def test_a_csv_of_other_columns_is_refused(tmp_path: Path, header: str, line: st
         ({"colour": pa.array(["red"])}, "unknown columns ['colour']"),
     ],
 )
-def test_parquet_of_other_columns_or_types_is_refused(tmp_path: Path, changes: dict[str, pa.Array], message: str) -> None:
+def test_parquet_of_other_columns_or_types_is_refused(
+    tmp_path: Path, changes: dict[str, pa.Array], message: str
+) -> None:
     path = deliver_parquet(tmp_path, **changes)
     assert str(path) in refused(tmp_path) and message in refused(tmp_path)
 

@@ -64,9 +64,9 @@ def test_arrivals_show_the_files_own_time_on_the_clock_at_the_destination(
         different += list(flights.index[clock != original.loc[flights.index, "arr_time"] % 2400])
     assert has_arrived.sum() > 327_000
     # One flight landed at 02:03 by its file, in the hour that the clocks of 10 March 2013 left out.
-    assert [(outcomes["departure_date"][row], outcomes["carrier"][row], outcomes["flight"][row]) for row in different] == [
-        (date(2013, 3, 9), "B6", 35)
-    ]
+    assert [
+        (outcomes["departure_date"][row], outcomes["carrier"][row], outcomes["flight"][row]) for row in different
+    ] == [(date(2013, 3, 9), "B6", 35)]
 
 
 def test_departures_are_the_instants_that_the_file_names(outcomes: pd.DataFrame, original: pd.DataFrame) -> None:
@@ -103,7 +103,9 @@ def test_the_tail_number_is_an_outcome_alone(deliveries: dict[str, pa.Table], ou
 
 def test_the_hour_that_comes_twice_has_two_observations(deliveries: dict[str, pa.Table]) -> None:
     weather = deliveries["weather_observations"].to_pandas()
-    fold = weather[weather["observed_at"].dt.tz_convert("America/New_York").dt.strftime("%Y-%m-%d %H") == "2013-11-03 01"]
+    fold = weather[
+        weather["observed_at"].dt.tz_convert("America/New_York").dt.strftime("%Y-%m-%d %H") == "2013-11-03 01"
+    ]
     assert fold.groupby("airport").size().to_dict() == {"EWR": 2, "JFK": 2, "LGA": 2}
     assert (weather["known_at"] - weather["observed_at"] == pd.Timedelta(hours=1)).all()
 
