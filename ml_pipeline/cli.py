@@ -1,5 +1,6 @@
 """``ml-pipeline``: the few commands that are not runs."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -131,5 +132,21 @@ Try next:
   make nightly NIGHT={night}  one more night, whole"""
 
 
+def entry() -> None:
+    """Run a command and end the process at once.
+
+    After an Evidently report, cycles keep DuckDB's types alive, and their binding ends an ordinary interpreter exit with
+    a page of leak warnings under the answer that the user came for. All that is written is durable by then.
+    """
+    code = 0
+    try:
+        main(standalone_mode=True)
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    entry()
