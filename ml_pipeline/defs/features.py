@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, lookback, sql_project
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
 from ml_pipeline.defs.reporting import (
     Report,
     nights_of,
@@ -23,12 +23,7 @@ _AUDITED_NIGHTS = 3
 
 def _deps(models: tuple[str, ...]) -> list[dg.AssetDep]:
     project = sql_project()
-    deps = []
-    for source, days in project.lookbacks(project.needed_for(models)).items():
-        # A reference is read whole; its rows lie in the first night, which every night may read.
-        mapping = lookback(days) if days else dg.AllPartitionMapping()
-        deps.append(dg.AssetDep(dg.AssetKey(["raw", source]), partition_mapping=mapping))
-    return deps
+    return same_night(*(f"raw/{source}" for source in project.lookbacks(project.needed_for(models))))
 
 
 _PROJECT = sql_project()

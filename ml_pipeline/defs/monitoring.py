@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, lookback, sql_project
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, same_night, sql_project
 from ml_pipeline.defs.reporting import nights_of, published_facts, report_nights, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
@@ -10,14 +10,10 @@ from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.watch import DRIFT, measure_drift
 
 _PROJECT = sql_project().project
-_JUDGED = dg.TimeWindowPartitionMapping(
-    start_offset=-27 - _PROJECT.label.horizon_nights, end_offset=-_PROJECT.label.horizon_nights,
-    allow_nonexistent_upstream_partitions=True,
-)  # fmt: skip
 
 
 @dg.asset(
-    key=PERFORMANCE.split("/"), deps=["labels", dg.AssetDep("scores", partition_mapping=_JUDGED)],
+    key=PERFORMANCE.split("/"), deps=same_night("labels", "scores"),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
@@ -38,8 +34,7 @@ def performance(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mat
 
 @dg.asset(
     key=DRIFT.split("/"),
-    deps=[dg.AssetDep("features", partition_mapping=lookback(_PROJECT.monitoring.window_nights)),
-          dg.AssetDep("promotion", partition_mapping=dg.AllPartitionMapping())],
+    deps=same_night("features", "promotion"),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring",
     kinds={"evidently", "deltalake"}, owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
@@ -51,12 +46,12 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
     rows = here.tables.read(DRIFT, nights, ["is_drifted"]).group_by("score_date").aggregate([("is_drifted", "mean")])
     facts = {row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()}
     report_nights(context, outcome.published, facts)
-    report = {"report": dg.MetadataValue.url(outcome.report.as_uri())} if outcome.report else {}
+    report = {"report": dg.MetadataValue.path(str(outcome.report))} if outcome.report else {}
     return dg.MaterializeResult(metadata={**published_facts(outcome.published), **report})
 
 
 @dg.asset(
-    key=DECISIONS.split("/"), deps=[dg.AssetDep(DRIFT.split("/"), partition_mapping=lookback(60))],
+    key=DECISIONS.split("/"), deps=same_night(DRIFT),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip

@@ -42,11 +42,14 @@ SINGLE_RUN = dg.BackfillPolicy.single_run()
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
-def lookback(lookback_days: int) -> dg.TimeWindowPartitionMapping:
-    """Dependence on the ``lookback_days`` nights that end with the night itself."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=1 - lookback_days, end_offset=0, allow_nonexistent_upstream_partitions=True
-    )
+def same_night(*names: str) -> list[dg.AssetDep]:
+    """Dependences on the same night of the assets ``names``.
+
+    Only same-night edges, although most assets read earlier nights too: a Dagster backfill follows partition mappings
+    downstream, and a lookback of 28 nights would turn a backfill of three nights into one of thirty. What a night reads
+    of earlier nights is the gate's business, and an earlier night that is missing is refused by name.
+    """
+    return [dg.AssetDep(dg.AssetKey(name.split("/"))) for name in names]
 
 
 def entity_columns() -> list[tuple[str, str, str]]:

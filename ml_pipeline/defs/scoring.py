@@ -3,7 +3,7 @@
 import dagster as dg
 
 from ml_pipeline.contracts.tables import scores_schema
-from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, sql_project
+from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
 from ml_pipeline.defs.reporting import REFUSALS, Report, nights_of, passed, published_facts, refused, report_nights
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.operations.score import SCORES, score
@@ -34,7 +34,7 @@ _COLUMNS = entity_columns() + [
 
 
 @dg.asset(
-    deps=["features", dg.AssetDep("promotion", partition_mapping=dg.AllPartitionMapping())], partitions_def=NIGHTS,
+    deps=same_night("features", "promotion"), partitions_def=NIGHTS,
     backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="scoring", kinds={"lightgbm", "deltalake"},
     owners=[sql_project().project.owner], pool="publishing", code_version="1",
     metadata={"dagster/column_schema": column_schema(_COLUMNS)},

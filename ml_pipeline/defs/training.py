@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ml_pipeline.defs.project import NIGHTS, RETRY, lookback, sql_project
+from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
 from ml_pipeline.defs.reporting import image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.operations.promote import promote_if_better
@@ -11,12 +11,10 @@ from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.train import find_training, train
 
 _OWNER = sql_project().project.owner
-# A model looks back over all history; two years are drawn in the graph.
-_HISTORY = lookback(730)
 
 
 @dg.asset(
-    deps=[dg.AssetDep("features", partition_mapping=_HISTORY), dg.AssetDep("labels", partition_mapping=_HISTORY)],
+    deps=same_night("features", "labels"),
     partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY, group_name="training",
     kinds={"lightgbm", "mlflow"}, owners=[_OWNER], pool="training", code_version="1",
 )  # fmt: skip
@@ -38,7 +36,7 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.M
 
 
 @dg.asset(
-    deps=[trained_model], partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY,
+    deps=same_night("trained_model"), partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY,
     group_name="training", kinds={"mlflow"}, owners=[_OWNER], pool="training", code_version="1",
 )  # fmt: skip
 def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -71,7 +71,6 @@ def _materialise(page: Page, night: str) -> None:
     before = {run["runId"] for run in _runs()}
     page.get_by_role("button", name="Launch").last.click()
     run = _await_success(page, before, night)
-    _picture(page, "run", f"/runs/{run}", "nightly_scoring")
     _picture(page, "scores", f"/assets/scores?view=partitions&partition={night}", "model_version")
     print(f"materialised {night} through the UI: run {run} succeeded")
 

@@ -83,3 +83,10 @@ def test_the_graph_runs_from_the_sources_to_the_decision(loaded: dg.Definitions)
         "monitoring/drift",
     } <= ancestors
     assert "promotion" in {key.to_user_string() for key in graph.get(dg.AssetKey("scores")).parent_keys}
+
+
+def test_a_backfill_of_some_nights_stays_with_these_nights(loaded: dg.Definitions) -> None:
+    """A backfill follows partition mappings downstream: one lookback among them and three nights become thirty."""
+    edges = [dep for spec in assets(loaded).values() for dep in spec.deps]
+    assert len(edges) >= 15
+    assert [dep for dep in edges if dep.partition_mapping is not None] == []
