@@ -1,11 +1,15 @@
 """Assets that land the sources, one for each entry of ``sources.yml``."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from ml_pipeline.contracts.source import SourceContract
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, sql_project
 from ml_pipeline.defs.reporting import REFUSALS, Report, nights_of, passed, published_facts, refused, report_nights
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.io.table_store import PublishedNight
+from ml_pipeline.nights import Night
 from ml_pipeline.operations.land import land
 
 CONTRACT_KEPT = "contract_kept"
@@ -36,30 +40,40 @@ def _asset(contract: SourceContract) -> dg.AssetsDefinition:
     )  # fmt: skip
     def landed(context: dg.AssetExecutionContext, config: LandingConfig, site: SiteResource) -> Report:
         nights = nights_of(context)
+        here = site.open(context.log.info)
         try:
-            outcome = land(site.open(context.log.info), contract.name, nights, may_restate=config.may_restate)
+            outcome = land(here, contract.name, nights, may_restate=config.may_restate)
         except REFUSALS as error:
             check, failure = refused(CONTRACT_KEPT, error)
             yield check
             raise failure from error
+        published = here.tables.published(f"raw/{contract.name}")
+        landed_nights = {night: published[night] for night in nights}
         report_nights(context, outcome.published, {
-            night: {"dagster/row_count": account.landed, "rows_read": account.read,
-                    "rows_quarantined": account.quarantined, "rows_deduplicated": account.deduplicated}
-            for night, account in outcome.accounts.items()
+            night: {"dagster/row_count": entry.rows, **{f"rows_{name}": rows for name, rows in entry.facts.items()}}
+            for night, entry in landed_nights.items()
         })  # fmt: skip
-        accounts = outcome.accounts.values()
-        read, kept = sum(account.read for account in accounts), sum(account.landed for account in accounts)
-        out = {"quarantined": sum(account.quarantined for account in accounts),
-               "deduplicated": sum(account.deduplicated for account in accounts)}  # fmt: skip
-        yield passed(CONTRACT_KEPT, nights=len(nights), **out)
-        yield dg.AssetCheckResult(
-            check_name=ROWS_ADD_UP,
-            passed=kept + sum(out.values()) == read,
-            metadata={"read": read, "landed": kept, **out},
-        )
+        yield passed(CONTRACT_KEPT, nights=len(nights), nights_unchanged=len(outcome.unchanged))
+        yield _rows_add_up(landed_nights)
         yield dg.MaterializeResult(metadata=published_facts(outcome.published) if outcome.published else {})
 
     return landed
+
+
+def _rows_add_up(nights: Mapping[Night, PublishedNight]) -> dg.AssetCheckResult:
+    """Rows that lie in the table, and rows that were set aside, against the rows that were read."""
+    lost = [
+        str(night)
+        for night, entry in nights.items()
+        if entry.rows + entry.facts["quarantined"] + entry.facts["deduplicated"] != entry.facts["read"]
+    ]
+    totals = {
+        name: sum(entry.facts[name] for entry in nights.values()) for name in ("read", "quarantined", "deduplicated")
+    }
+    rows = sum(entry.rows for entry in nights.values())
+    return dg.AssetCheckResult(
+        check_name=ROWS_ADD_UP, passed=not lost, metadata={"rows_in_table": rows, **totals, "nights_off": lost}
+    )
 
 
 @dg.definitions

@@ -1,5 +1,7 @@
 """Sensors: one asks for a retraining when the verdict says so, one records failed runs."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from ml_pipeline.defs.jobs import retraining
@@ -32,5 +34,11 @@ def failed_runs(context: dg.RunFailureSensorContext, site: SiteResource) -> None
     here = site.open(context.log.info)
     raise_alert(
         here.ledger("alerts"), severity="blocking", title=f"run of {run.job_name} failed",
-        night=run.tags.get("dagster/partition", ""), detail=context.failure_event.message or "",
+        night=_nights_in(run.tags), detail=context.failure_event.message or "",
     )  # fmt: skip
+
+
+def _nights_in(tags: Mapping[str, str]) -> str:
+    """The night of a run, or the first and last of its range."""
+    first, last = (tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    return tags.get("dagster/partition") or (f"{first} to {last}" if first else "")
