@@ -66,6 +66,40 @@ def query(sql: str) -> None:
             answer.show(max_width=200, max_rows=200)
 
 
+@main.group()
+def features() -> None:
+    """The feature catalogue."""
+
+
+@features.command("list")
+def list_features() -> None:
+    """Every feature: its model, the window that it looks at, its unit, and its declared direction."""
+    sql = _site(Settings()).sql
+    models = [
+        (model.name, column) for model in sql.in_folder("features") for column in sql.contracts[model.name].columns
+    ]
+    click.echo(f"{len(models)} features, version {sql.feature_set_version}")
+    for name, column in models:
+        unit = column.type if column.type == "category" else column.unit
+        click.echo(f"  {column.name:45} {name:28} {column.window:18} {unit:22} {column.direction or ''}".rstrip())
+
+
+@features.command("show")
+@click.argument("name")
+def show_feature(name: str) -> None:
+    """One feature: what it means, the sources it is made from with their lookbacks, and its SQL."""
+    sql = _site(Settings()).sql
+    owner = next((model for model in sql.in_folder("features") for column in sql.contracts[model.name].columns
+                  if column.name == name), None)  # fmt: skip
+    if owner is None:
+        raise click.ClickException(f"there is no feature {name}; ml-pipeline features list names them all")
+    column = next(column for column in sql.contracts[owner.name].columns if column.name == name)
+    reads = sql.lookbacks(sql.needed_for([owner.name]))
+    sources = ", ".join(f"{source} ({f'{days} days' if days else 'reference'})" for source, days in reads.items())
+    click.echo(f"{column.name}: {column.description} Window: {column.window}; unit: {column.unit or column.type}.")
+    click.echo(f"sources: {sources}\nmodel: {owner.path}, {sql.contracts[owner.name].grain}\n\n{owner.text}")
+
+
 @main.command()
 def doctor() -> None:
     """Say where everything lies and whether it is in order."""

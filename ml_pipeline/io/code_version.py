@@ -1,6 +1,7 @@
 """A hash of the code that can change a model, and the versions of the packages that can."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -10,15 +11,27 @@ _SOURCES = (
     "nights.py", "contracts/*.py", "domain/*.py", "io/gated_runner.py", "io/model_bundle.py", "io/sql_template.py",
     "operations/build.py", "operations/bundle_contents.py", "operations/train.py", "operations/training_rows.py",
 )  # fmt: skip
+# What turns landed rows and SQL into a built table.
+_ENGINE = ("nights.py", "io/gated_runner.py", "io/sql_template.py")
 _PACKAGES = ("duckdb", "lightgbm", "numpy", "pyarrow", "scikit-learn")
 
 
 @cache
 def code_version() -> str:
     """Twelve hex digits; the same source files give the same answer wherever they lie."""
+    return _hash_of(_SOURCES)
+
+
+@cache
+def engine_version() -> str:
+    """The same for what runs the SQL, with DuckDB's own version: a repaired engine must not leave old tables standing."""
+    return f"{_hash_of(_ENGINE)}-{version('duckdb')}"
+
+
+def _hash_of(patterns: Sequence[str]) -> str:
     package = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in _SOURCES for path in package.glob(pattern)):
+    for path in sorted(path for pattern in patterns for path in package.glob(pattern)):
         digest.update(f"{path.relative_to(package)}:".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
+from ml_pipeline.io.code_version import engine_version
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.sql_checks import normalised_sql
 from ml_pipeline.io.sql_project import SPINE, SqlProject
@@ -79,7 +80,7 @@ def _label_inputs(site: Site, nights: Sequence[Night]) -> dict[Night, NightInput
 def _inputs(
     site: Site, sql: SqlProject, models: Iterable[SqlModel], version: str, nights: Sequence[Night]
 ) -> dict[Night, NightInputs]:
-    """What each night is made from: the version of the SQL and the content of every landed night it may open."""
+    """What each night is made from: SQL, engine, and the content of every landed night that it may open."""
     site.calendar.require(nights)
     contents = {source: site.tables.published(f"raw/{source}") for source in sql.sources}
     lookbacks = sql.lookbacks(models)
@@ -89,7 +90,7 @@ def _inputs(
             source: _contents_read(site, sql.sources[source], contents[source], days=days, night=night)
             for source, days in lookbacks.items()
         }
-        text = json.dumps([version, reads], sort_keys=True)
+        text = json.dumps([version, engine_version(), reads], sort_keys=True)
         inputs[night] = NightInputs(hashlib.sha256(text.encode()).hexdigest(), {})
     return inputs
 

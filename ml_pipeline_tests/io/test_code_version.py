@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.io.code_version import code_version, package_versions
+from ml_pipeline.io.code_version import code_version, engine_version, package_versions
 from ml_pipeline_tests.processes import ROOT, run_python
 
 PRINT = """
@@ -16,6 +16,9 @@ import ml_pipeline
 assert ml_pipeline.__path__[0].startswith(sys.argv[1])
 print(code_version())
 """
+PRINT_ENGINE = PRINT.replace("code_version()", "engine_version()").replace(
+    "import code_version", "import engine_version"
+)
 
 
 @pytest.fixture
@@ -49,6 +52,14 @@ def test_code_that_cannot_change_a_model_does_not_change_the_version(copy: Path,
     before = run_python(PRINT, str(copy))
     change(copy / "ml_pipeline" / name)
     assert run_python(PRINT, str(copy)) == before
+
+
+@pytest.mark.parametrize(("name", "is_engine"), [("io/gated_runner.py", True), ("nights.py", True), ("cli.py", False)])
+def test_whatever_code_runs_the_sql_is_the_engine(copy: Path, name: str, is_engine: bool) -> None:
+    assert run_python(PRINT_ENGINE, str(copy)) == engine_version()
+    change(copy / "ml_pipeline" / name)
+    assert (run_python(PRINT_ENGINE, str(copy)) != engine_version()) == is_engine
+    assert engine_version().endswith(version("duckdb"))
 
 
 def test_the_packages_that_can_change_a_model_are_named_with_their_versions() -> None:
