@@ -75,13 +75,11 @@ def features() -> None:
 def list_features() -> None:
     """Every feature: its model, the window that it looks at, its unit, and its declared direction."""
     sql = _site(Settings()).sql
-    models = [
-        (model.name, column) for model in sql.in_folder("features") for column in sql.contracts[model.name].columns
-    ]
-    click.echo(f"{len(models)} features, version {sql.feature_set_version}")
-    for name, column in models:
+    catalogue = _catalogue(sql)
+    click.echo(f"{len(catalogue)} features, version {sql.feature_set_version}")
+    for name, (model, column) in catalogue.items():
         unit = column.type if column.type == "category" else column.unit
-        click.echo(f"  {column.name:45} {name:28} {column.window:18} {unit:22} {column.direction or ''}".rstrip())
+        click.echo(f"  {name:45} {model.name:28} {column.window:18} {unit:22} {column.direction or ''}".rstrip())
 
 
 @features.command("show")
@@ -89,15 +87,22 @@ def list_features() -> None:
 def show_feature(name: str) -> None:
     """One feature: what it means, the sources it is made from with their lookbacks, and its SQL."""
     sql = _site(Settings()).sql
-    owner = next((model for model in sql.in_folder("features") for column in sql.contracts[model.name].columns
-                  if column.name == name), None)  # fmt: skip
-    if owner is None:
+    if name not in (catalogue := _catalogue(sql)):
         raise click.ClickException(f"there is no feature {name}; ml-pipeline features list names them all")
-    column = next(column for column in sql.contracts[owner.name].columns if column.name == name)
-    reads = sql.lookbacks(sql.needed_for([owner.name]))
+    model, column = catalogue[name]
+    reads = sql.lookbacks(sql.needed_for([model.name]))
     sources = ", ".join(f"{source} ({f'{days} days' if days else 'reference'})" for source, days in reads.items())
     click.echo(f"{column.name}: {column.description} Window: {column.window}; unit: {column.unit or column.type}.")
-    click.echo(f"sources: {sources}\nmodel: {owner.path}, {sql.contracts[owner.name].grain}\n\n{owner.text}")
+    click.echo(f"sources: {sources}\nmodel: {model.path}, {sql.contracts[model.name].grain}\n\n{model.text}")
+
+
+def _catalogue(sql: Any) -> dict[str, tuple[Any, Any]]:
+    """Model and contract of each feature by name, in the order of the table."""
+    return {
+        column.name: (model, column)
+        for model in sql.in_folder("features")
+        for column in sql.contracts[model.name].columns
+    }
 
 
 @main.command()
@@ -169,8 +174,9 @@ Try next:
 def entry() -> None:
     """Run a command and end the process at once.
 
-    After an Evidently report, cycles keep DuckDB's types alive, and their binding ends an ordinary interpreter exit with
-    a page of leak warnings under the answer that the user came for. All that is written is durable by then.
+    After some runs DuckDB's binding ends an ordinary interpreter exit with a page of leak warnings (seen after measuring
+    drift under Dagster; what holds its types is not known), under the answer that the user came for. All that is written
+    is durable by then.
     """
     code = 0
     try:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -22,3 +23,14 @@ def run_python(code: str, *arguments: str, environment: dict[str, str] | None = 
     out, error = process.communicate(timeout=180)
     assert process.returncode == 0, error
     return out.strip()
+
+
+def release(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Let processes that have said "ready" go on at the same moment: each waits for a line."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()

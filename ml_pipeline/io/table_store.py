@@ -5,6 +5,7 @@ from losing each other's work and keeps every earlier revision readable. ``delta
 process: its runtime panics there; spawn instead.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,12 @@ class NightInputs:
 
     inputs_hash: str
     facts: dict[str, int]
+
+    @classmethod
+    def made_from(cls, *parts: object) -> "NightInputs":
+        """Inputs of a night that is made from ``parts`` (plain values and dates) and has no counts of its own."""
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return cls(hashlib.sha256(text.encode()).hexdigest(), {})
 
 
 def stale_nights(inputs: Mapping[Night, NightInputs], before: Mapping[Night, PublishedNight]) -> list[Night]:

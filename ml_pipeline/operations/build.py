@@ -1,7 +1,6 @@
 """Builds models for nights: features for the spine, labels for what became known."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,8 +89,7 @@ def _inputs(
             source: _contents_read(site, sql.sources[source], contents[source], days=days, night=night)
             for source, days in lookbacks.items()
         }
-        text = json.dumps([version, engine_version(), reads], sort_keys=True)
-        inputs[night] = NightInputs(hashlib.sha256(text.encode()).hexdigest(), {})
+        inputs[night] = NightInputs.made_from(version, engine_version(), reads)
     return inputs
 
 

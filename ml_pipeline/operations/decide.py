@@ -1,7 +1,5 @@
 """Decides each night whether to retrain, and publishes the verdict with its reasons."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -38,10 +36,7 @@ def stale_decisions(site: Site, nights: Sequence[Night]) -> list[Night]:
 
 
 def _inputs(entries: Mapping[Night, Entry]) -> dict[Night, NightInputs]:
-    return {
-        night: NightInputs(hashlib.sha256(json.dumps(entry, default=str).encode()).hexdigest(), {})
-        for night, entry in entries.items()
-    }
+    return {night: NightInputs.made_from(entry) for night, entry in entries.items()}
 
 
 def _decided_nights(site: Site, nights: Sequence[Night]) -> dict[Night, Entry]:

@@ -1,7 +1,5 @@
 """Joins scores with the outcomes that became known, and measures model and baseline, night by night."""
 
-import hashlib
-import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,7 +67,7 @@ def _plan(site: Site, nights: Sequence[Night]) -> _Plan:
     site.calendar.require(nights)
     published = {table: site.tables.published(table) for table in (SCORES, LABELS, PERFORMANCE)}
     judged = {night: _scored_nights(site, night, published[SCORES]) for night in sorted(set(nights))}
-    inputs = {night: NightInputs(_inputs_hash(site, night, judged[night], published), {}) for night in judged}
+    inputs = {night: _inputs(site, night, judged[night], published) for night in judged}
     return _Plan(published, judged, inputs)
 
 
@@ -89,16 +87,16 @@ def _scored_nights(site: Site, night: Night, scores: Container[Night]) -> list[N
     return [past for past in window if past in scores] if last in scores else []
 
 
-def _inputs_hash(
+def _inputs(
     site: Site, night: Night, scored: Sequence[Night], published: Mapping[str, Mapping[Night, PublishedNight]]
-) -> str:
+) -> NightInputs:
     known = [past for past in nights_between(scored[0], night) if past in published[LABELS]] if scored else []
-    parts = [
+    return NightInputs.made_from(
         [published[SCORES][past].content_hash for past in scored],
         [published[LABELS][past].content_hash for past in known],
-        site.project.label.model_dump(), site.project.decision.model_dump(),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        site.project.label.model_dump(),
+        site.project.decision.model_dump(),
+    )
 
 
 def _read_evidence(site: Site, judged: Mapping[Night, Sequence[Night]], label_nights: Iterable[Night]) -> _Evidence:

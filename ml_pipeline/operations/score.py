@@ -1,7 +1,5 @@
 """Scores nights: write, audit, publish. One commit for the whole call, or none."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -97,12 +95,7 @@ def _publish(
 
 def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Night, NightInputs]:
     features = site.tables.published(features_table(bundle.feature_set))
-    return {
-        night: NightInputs(
-            hashlib.sha256(json.dumps([bundle.version, features[night].content_hash, AS_OF]).encode()).hexdigest(), {}
-        )
-        for night in nights
-    }
+    return {night: NightInputs.made_from(bundle.version, features[night].content_hash, AS_OF) for night in nights}
 
 
 def _score_with(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> pa.Table:

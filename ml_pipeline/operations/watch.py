@@ -1,7 +1,5 @@
 """Measures input drift: our own numbers for every feature and night, Evidently's report on its nights."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,11 +87,10 @@ def _window(site: Site, night: Night) -> tuple[Night, ...]:
 def _inputs(site: Site, bundle: ModelBundle, windows: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
     features = site.tables.published(features_table(bundle.feature_set))
     rules = site.project.monitoring.model_dump()
-    inputs = {}
-    for night, window in windows.items():
-        parts = [bundle.version, [features[past].content_hash for past in window], rules]
-        inputs[night] = NightInputs(hashlib.sha256(json.dumps(parts).encode()).hexdigest(), {})
-    return inputs
+    return {
+        night: NightInputs.made_from(bundle.version, [features[past].content_hash for past in window], rules)
+        for night, window in windows.items()
+    }
 
 
 class _Watcher:

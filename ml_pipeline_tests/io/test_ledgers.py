@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ml_pipeline.io.ledgers import Ledger, LedgerConflictError
-from ml_pipeline_tests.processes import start_python
+from ml_pipeline_tests.processes import release, start_python
 
 WRITER = """
 import sys
@@ -46,13 +46,7 @@ def test_an_unborn_ledger_is_empty(tmp_path: Path) -> None:
 
 def test_entries_of_several_processes_are_all_kept_without_a_gap(tmp_path: Path) -> None:
     writers = [start_python(WRITER, str(tmp_path / "alerts"), str(number), "60") for number in range(3)]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+    release(writers)
     errors = [writer.communicate(timeout=60)[1] for writer in writers]
     ledger = Ledger(tmp_path / "alerts")
     written = sorted((entry["writer"], entry["written"]) for entry in ledger.entries())

@@ -18,7 +18,7 @@ from ml_pipeline.io.model_bundle import (
     write_bundle,
 )
 from ml_pipeline.operations.site import Site
-from ml_pipeline_tests.processes import start_python
+from ml_pipeline_tests.processes import release, start_python
 
 FILES = {"model.txt": b"tree\nnum_leaves=2\n", "calibrator.json": b"{}", "feature_set/project.yml": b"name: x\n"}
 FACTS = {"trained_on": "2024-05-05", "seed": 7}
@@ -158,13 +158,7 @@ for number in range(60):
 
 def test_two_processes_that_write_the_same_bundle_both_get_it(tmp_path: Path) -> None:
     writers = [start_python(WRITERS, str(tmp_path)) for _ in range(3)]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
+    release(writers)
     answers = [writer.communicate(timeout=60) for writer in writers]
     assert [error for _, error in answers if "Error" in error] == []
     assert len({out for out, _ in answers}) == 1
