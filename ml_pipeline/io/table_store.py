@@ -5,11 +5,10 @@ from losing each other's work and keeps every earlier revision readable. ``delta
 process: its runtime panics there; spawn instead.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -17,64 +16,22 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.io.built_from import BuiltFrom
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.duckdb_connections import utc_connection
+from ml_pipeline.io.night_index import NIGHTS_KEY, NightIndex
+from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night, contiguous_runs
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
+
+__all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
 
 _TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
 # In the name of a file the log decodes the first, and DuckDB takes the others for a pattern.
 _UNNAMEABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]*?]")
 _KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
-_NIGHTS_KEY = "nights"
 _EPOCH = Night(1970, 1, 1)
-
-
-@dataclass(frozen=True)
-class PublishedNight:
-    """What the log says of one night: its content, what it was made from, and its row counts."""
-
-    content_hash: str
-    inputs_hash: str
-    rows: int
-    facts: dict[str, int]
-
-
-@dataclass(frozen=True)
-class PublishResult:
-    """What a publish changed. No commit was made when ``changed`` is empty (``version`` is then the old one)."""
-
-    table: str
-    version: int
-    changed: tuple[Night, ...]
-    unchanged: tuple[Night, ...]
-    rows: int
-
-
-@dataclass(frozen=True)
-class NightInputs:
-    """What a night was made from (a hash), and counts worth keeping beside its content."""
-
-    inputs_hash: str
-    facts: dict[str, int]
-
-    @classmethod
-    def made_from(cls, *parts: object) -> "NightInputs":
-        """Inputs of a night that is made from ``parts`` (plain values and dates) and has no counts of its own."""
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return cls(hashlib.sha256(text.encode()).hexdigest(), {})
-
-
-def stale_nights(inputs: Mapping[Night, NightInputs], before: Mapping[Night, PublishedNight]) -> list[Night]:
-    """Nights that were never published, or were made from something else than ``inputs`` says."""
-    return [
-        night
-        for night in sorted(inputs)
-        if night not in before or before[night].inputs_hash != inputs[night].inputs_hash
-    ]
 
 
 class TableStore:
@@ -90,7 +47,7 @@ class TableStore:
                 f"the data root {root.absolute()} holds {found[0]!r} in its path; choose a folder without it"
             )
         self.root = root
-        self._built_from = BuiltFrom(root / "built_from")
+        self._index = NightIndex(root / "night_index.sqlite")
 
     def path(self, table: str) -> Path:
         """Folder of ``table``. Raises ValueError for a name outside the allow-list (no way out of the root)."""
@@ -105,22 +62,18 @@ class TableStore:
         """Version of the newest commit, -1 for a table that was never published."""
         return self._open(table).version() if self.exists(table) else -1
 
-    def published(self, table: str) -> dict[Night, PublishedNight]:
-        """Every night ever published, with its present hashes; a night of zero rows is published too.
+    def published(
+        self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None
+    ) -> dict[Night, PublishedNight]:
+        """Every night ever published (those of ``nights``, if given) as of ``version``; one of zero rows is published too.
 
         ``inputs_hash`` is that of the last build, also where it gave the same content and made no commit.
         """
-        found: dict[Night, PublishedNight] = {}
-        if not self.exists(table):
-            return found
-        for commit in self._open(table).history():
-            for night, facts in json.loads(commit.get(_NIGHTS_KEY, "{}")).items():
-                found.setdefault(Night.fromisoformat(night), PublishedNight(**facts))
-        later = self._built_from.inputs_hashes(table)
-        return {
-            night: replace(facts, inputs_hash=later.get((night, facts.content_hash), facts.inputs_hash))
-            for night, facts in sorted(found.items())
-        }
+        if not self.exists(table) or version == -1:
+            return {}
+        log = self._open(table)
+        as_of = log.version() if version is None else version
+        return self._index.nights(table, log, self.path(table) / "_delta_log", version=as_of, wanted=nights)
 
     def publish(
         self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str]
@@ -138,7 +91,7 @@ class TableStore:
         """
         rows = rows.sort_by([(SCORE_DATE, "ascending"), *((name, "ascending") for name in key)]).combine_chunks()
         parts = _parts_by_night(rows, nights)
-        old = self.published(table)
+        old = self.published(table, sorted(nights))
         new = {
             night: PublishedNight(content_hash(part), nights[night].inputs_hash, part.num_rows, nights[night].facts)
             for night, part in parts.items()
@@ -150,9 +103,7 @@ class TableStore:
             self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
         same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
-        self._built_from.remember(
-            table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()}
-        )
+        self._index.remember(table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()})
         return PublishResult(table, self.version(table), tuple(changed), unchanged, rows.num_rows)
 
     def _commit(
@@ -160,7 +111,7 @@ class TableStore:
     ) -> None:
         from deltalake import CommitProperties, write_deltalake
 
-        notes = {_NIGHTS_KEY: json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)}
+        notes = {NIGHTS_KEY: json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)}
         properties = CommitProperties(custom_metadata=notes, max_commit_retries=50)
         # The table is made first and empty: a night of zero rows needs a table to be recorded in.
         if not self.exists(table):
@@ -173,15 +124,18 @@ class TableStore:
             )
         write_deltalake(
             self.path(table), rows, partition_by=[SCORE_DATE], mode="overwrite", predicate=_predicate(changed),
-            commit_properties=properties,
+            commit_properties=properties, writer_properties=_writer_properties(rows.schema),
         )  # fmt: skip
 
-    def files(self, table: str, nights: Sequence[Night] | None = None) -> list[Path]:
-        """The live Parquet files of ``nights`` (all, if None), sorted: an explicit list is a snapshot, a glob is not."""
-        if not self.exists(table):
+    def files(self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None) -> list[Path]:
+        """The Parquet files of ``nights`` (all, if None) as of ``version`` (the newest, if None), sorted.
+
+        An explicit list is a snapshot; a glob is not.
+        """
+        if not self.exists(table) or version == -1:
             return []
         wanted = None if nights is None else {f"{SCORE_DATE}={night}" for night in nights}
-        names = [unquote(uri.removeprefix("file://")) for uri in self._open(table).file_uris()]
+        names = [unquote(uri.removeprefix("file://")) for uri in self._open(table, version).file_uris()]
         # Chosen as text: a year of nights is read for every run, and making a Path costs more than reading its footer.
         return [Path(name) for name in sorted(names) if wanted is None or name.rsplit("/", 2)[-2] in wanted]
 
@@ -218,10 +172,10 @@ class TableStore:
         """Arrow schema of ``table`` as readers get it."""
         return pa.schema(self._open(table).schema().to_arrow())
 
-    def _open(self, table: str) -> "DeltaTable":
+    def _open(self, table: str, version: int | None = None) -> "DeltaTable":
         from deltalake import DeltaTable
 
-        return DeltaTable(self.path(table))
+        return DeltaTable(self.path(table), version=version)
 
 
 def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:
@@ -235,6 +189,18 @@ def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict
     if sum(part.num_rows for part in parts.values()) != rows.num_rows:
         raise ValueError("rows of a night that is not being published were handed in")
     return parts
+
+
+def _writer_properties(schema: pa.Schema) -> "WriterProperties":
+    """Dictionaries for texts only: of numbers they save little, and hold megabytes for each column and open file."""
+    from deltalake import ColumnProperties, WriterProperties
+
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return WriterProperties(
+        compression="SNAPPY",
+        default_column_properties=ColumnProperties(dictionary_enabled=False),
+        column_properties={name: ColumnProperties(dictionary_enabled=True) for name in texts},
+    )
 
 
 def _predicate(nights: Sequence[Night]) -> str:

@@ -32,7 +32,7 @@ def decide_retraining(site: Site, nights: Sequence[Night]) -> PublishResult:
 
 def stale_decisions(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` that were never decided, or would be decided otherwise now."""
-    return stale_nights(_inputs(_decided_nights(site, nights)), site.tables.published(DECISIONS))
+    return stale_nights(_inputs(_decided_nights(site, nights)), site.tables.published(DECISIONS, nights))
 
 
 def _inputs(entries: Mapping[Night, Entry]) -> dict[Night, NightInputs]:

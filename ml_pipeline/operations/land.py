@@ -48,7 +48,7 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
     """
     contract = site.sql.sources[source]
     table = f"raw/{source}"
-    before = site.tables.published(table)
+    before = site.tables.published(table, nights)
     stale = stale_landings(site, source, nights)
     unchanged = tuple(night for night in sorted(set(nights)) if night not in set(stale))
     if not stale:
@@ -71,13 +71,13 @@ def stale_landings(site: Site, source: str, nights: Sequence[Night]) -> list[Nig
     site.calendar.require(nights)
     contract = site.sql.sources[source]
     inputs = {night: NightInputs(found, {}) for night, found in _inputs_hashes(site, contract, nights).items()}
-    return stale_nights(inputs, site.tables.published(f"raw/{source}"))
+    return stale_nights(inputs, site.tables.published(f"raw/{source}", nights))
 
 
 def _inputs_hashes(site: Site, contract: SourceContract, nights: Sequence[Night]) -> dict[Night, str]:
     """What the landing of each night is made from: the delivery, the contract and the night's window."""
     calendar = site.calendar
-    shared = json.dumps([site.connector.fingerprint(contract), contract.model_dump(mode="json")], sort_keys=True)
+    shared = json.dumps([site.connector.fingerprint(contract), contract.model_dump(mode="json", exclude={"expected_by"})], sort_keys=True)
     return {
         night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest()
         for night in set(nights)

@@ -46,7 +46,7 @@ def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
         ScoreAuditError: the scores of a night are not fit to publish; nothing was.
     """
     site.calendar.require(nights)
-    before = site.tables.published(SCORES)
+    before = site.tables.published(SCORES, nights)
     parts: list[pa.Table] = []
     inputs: dict[Night, NightInputs] = {}
     version_by_night: dict[Night, str] = {}
@@ -70,7 +70,7 @@ def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
 
 def stale_scores(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` that were never scored, or whose features or champion have changed since."""
-    before = site.tables.published(SCORES)
+    before = site.tables.published(SCORES, nights)
     stale: list[Night] = []
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
@@ -94,7 +94,7 @@ def _publish(
 
 
 def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Night, NightInputs]:
-    features = site.tables.published(features_table(bundle.feature_set))
+    features = site.tables.published(features_table(bundle.feature_set), nights)
     return {night: NightInputs.made_from(bundle.version, features[night].content_hash, AS_OF) for night in nights}
 
 
@@ -137,7 +137,7 @@ def _as_array(values: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray
 
 
 def _audited(site: Site, rows: pa.Table, bundle: ModelBundle, nights: Sequence[Night]) -> list[ScoreAudit]:
-    features = site.tables.published(features_table(bundle.feature_set))
+    features = site.tables.published(features_table(bundle.feature_set), nights)
     expected = {night: features[night].rows for night in nights}
     audits = audit_scores(rows, expected, bundle.feature_set.project.entity_key)
     failed = [audit for audit in audits if audit.broken]

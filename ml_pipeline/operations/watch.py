@@ -39,7 +39,7 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     Evidently runs on the nights of one weekday, a rule of the date alone, so that a range gives what its nights give.
     """
     site.calendar.require(nights)
-    before = site.tables.published(DRIFT)
+    before = site.tables.published(DRIFT, nights)
     parts: list[pa.Table] = []
     inputs: dict[Night, NightInputs] = {}
     for version, its_nights in champions_of(site, nights).items():
@@ -64,7 +64,7 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
 
 def stale_drift(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` that were never measured, or whose features or champion have changed since."""
-    before = site.tables.published(DRIFT)
+    before = site.tables.published(DRIFT, nights)
     stale: list[Night] = []
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
@@ -85,7 +85,8 @@ def _window(site: Site, night: Night) -> tuple[Night, ...]:
 
 
 def _inputs(site: Site, bundle: ModelBundle, windows: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
-    features = site.tables.published(features_table(bundle.feature_set))
+    opened = sorted(set().union(*windows.values()))
+    features = site.tables.published(features_table(bundle.feature_set), opened)
     rules = site.project.monitoring.model_dump()
     return {
         night: NightInputs.made_from(bundle.version, [features[past].content_hash for past in window], rules)

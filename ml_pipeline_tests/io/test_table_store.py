@@ -175,3 +175,14 @@ def test_a_table_is_always_the_last_publish_of_each_night(
     assert list(zip(found["score_date"].to_pylist(), found["order_id"].to_pylist(), strict=True)) == [
         (night, key) for night in sorted(expected) for key in sorted(expected[night])
     ]
+
+
+def test_an_earlier_version_is_read_as_it_was(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0)), [NIGHTS[0]], "first")
+    version, before = store.version("raw/orders"), store.files("raw/orders")
+    publish(store, rows((NIGHTS[0], "a", 2.0), (NIGHTS[1], "b", 3.0)), list(NIGHTS[:2]), "second")
+    assert store.files("raw/orders", version=version) == before != store.files("raw/orders")
+    assert {night: facts.inputs_hash for night, facts in store.published("raw/orders", version=version).items()} == {
+        NIGHTS[0]: "first"
+    }
+    assert store.files("raw/orders", version=-1) == [] and store.published("raw/orders", version=-1) == {}
