@@ -6,21 +6,30 @@ and ``cutoff_at``, so a model is one select for one night and for any range of n
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
-from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON, SCORE_DATE, SourceContract
+from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.duckdb_connections import lock_down, utc_connection
+from ml_pipeline.io.gate import (
+    RowsRead,
+    count_rows_read,
+    landing_table,
+    load_landed,
+    load_nights,
+    make_landing_relation,
+    make_source_relation,
+    make_window,
+)
+from ml_pipeline.io.model_tests import run_model_tests
 from ml_pipeline.io.sql_project import SPINE, SqlProject
-from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, source_relation
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of
 from ml_pipeline.io.table_store import TableStore
 from ml_pipeline.nights import Night, NightCalendar, lookback_nights, nights_between
 
-# Ungated rows lie in a schema of their own: a model writes names without a schema, so it cannot spell theirs.
-_GATE = "gate"
 _SQL_TYPES = {"category": "varchar", "number": "double"}
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
             "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", '"NULL"')  # fmt: skip
@@ -28,12 +37,20 @@ _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
 
 @dataclass(frozen=True)
 class GatedRunner:
-    """Builds models of ``project`` from the landed rows in ``tables``."""
+    """Builds models of ``project`` from the landed rows in ``tables``.
+
+    Attributes:
+        versions: the Delta version of each table to be read, by name; the newest where a table is not named.
+        is_tested: whether the tests of the models' YAML are run on what is built. Audits that alter landed rows switch them
+            off: hostile values are to be seen through, not to be refused.
+    """
 
     project: SqlProject
     tables: TableStore
     calendar: NightCalendar
     threads: int = 2
+    versions: Mapping[str, int] = field(default_factory=dict)
+    is_tested: bool = False
 
     def landed_nights(self, lookback_days: int | None, first: Night, last: Night) -> tuple[Night, ...]:
         """The nights of a source that a run for ``first`` to ``last`` may open: none after ``last``."""
@@ -46,10 +63,13 @@ class GatedRunner:
         """Rows of model ``target`` for nights ``first`` to ``last``.
 
         Raises:
-            SqlRefusedError: a model names a column that no gated relation has, or fails to run.
+            SqlRefusedError: a model names a column that no gated relation has, or fails to run. ModelTestError: rows of a
+                model break its tests.
         """
         with utc_connection(threads=self.threads) as connection:
-            self._run(connection, self.project.needed_for([target]), first, last)
+            models = self.project.with_related(self.project.needed_for([target]))
+            self._run(connection, models, first, last)
+            self._test(connection, models)
             return _with_utc(connection.table(target).to_arrow_table())
 
     def build_features(self, first: Night, last: Night) -> pa.Table:
@@ -57,14 +77,27 @@ class GatedRunner:
 
         Raises:
             SqlRefusedError: a model cannot run, breaks the grain of the spine, or has other columns than declared.
+            ModelTestError: rows of a model break its tests.
         """
         key = [SCORE_DATE, *self.project.project.entity_key]
         with utc_connection(threads=self.threads) as connection:
-            self._run(connection, self.project.feature_models, first, last)
+            models = self.project.with_related(self.project.feature_models)
+            self._run(connection, models, first, last)
             for model in self.project.in_folder("features"):
                 self._require_columns(connection, model, key)
                 _require_grain(connection, model, key)
+            self._test(connection, models)
             return _with_utc(connection.sql(self._joined_features(key)).to_arrow_table())
+
+    def rows_read(self, first: Night, last: Night) -> tuple[RowsRead, ...]:
+        """What the gate shows to the feature models of nights ``first`` to ``last``, counted in the gated relations themselves."""
+        models = self.project.feature_models
+        with utc_connection(threads=self.threads) as connection:
+            self._open_gate(connection, models, first, last)
+            return tuple(
+                count_rows_read(connection, source, lookback_days)
+                for source, lookback_days in self.project.sources_read(models)
+            )
 
     def _joined_features(self, key: Sequence[str]) -> str:
         # One statement: chained relations are bound anew with every join, which costs more than the joins of a night.
@@ -83,38 +116,41 @@ class GatedRunner:
     def _run(
         self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night
     ) -> None:
-        nights = nights_between(first, last)
-        calendar = pa.table({  # noqa: F841 - read by name in the statement below
-            SCORE_DATE: pa.array(nights, pa.date32()),
-            "cutoff_at": pa.array([self.calendar.cutoff(night) for night in nights], pa.timestamp("us", tz="UTC")),
-        })  # fmt: skip
-        connection.execute(f"create schema {_GATE}")
-        connection.execute(
-            f"create table {_GATE}.nights as select score_date, cutoff_at::timestamp as cutoff_at from calendar"
-        )
-        for source, lookback_days in self.project.lookbacks(models).items():
-            self._load(connection, source, self.landed_nights(lookback_days, first, last))
-        lock_down(connection)
-        for source, lookback_days in sorted({read for model in models for read in model.sources}, key=str):
-            connection.execute(_relation_sql(self.project.sources[source], lookback_days))
+        self._open_gate(connection, models, first, last)
         for model in models:
-            self._create(connection, model)
+            if model.name in self.project.landing_models:
+                self._compute_per_landing(connection, model)
+            else:
+                self._create(connection, model, model.name, model.sql)
 
-    def _load(self, connection: duckdb.DuckDBPyConnection, source: str, nights: Sequence[Night]) -> None:
-        contract = self.project.sources[source]
-        files = [str(path) for path in self.tables.files(f"raw/{source}", nights)]
-        empty = contract.arrow_schema().append(pa.field(SCORE_DATE, pa.date32())).empty_table()
-        rows = connection.read_parquet(files, hive_partitioning=True) if files else connection.from_arrow(empty)
-        # Instants become UTC timestamps without zone: arithmetic on them cannot depend on a session's setting.
-        columns = [
-            f"{column.name}::timestamp as {column.name}" if column.type == "timestamp" else column.name
-            for column in contract.columns
-        ]
-        rows.select(", ".join([*columns, f"{SCORE_DATE}::date as {KNOWN_ON}"])).create(f"{_GATE}.landed__{source}")
+    def _open_gate(
+        self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night
+    ) -> None:
+        load_nights(connection, self.calendar, nights_between(first, last))
+        for source, lookback_days in self.project.lookbacks(models).items():
+            nights = self.landed_nights(lookback_days, first, last)
+            files = self.tables.files(f"raw/{source}", nights, version=self.versions.get(f"raw/{source}"))
+            load_landed(connection, self.project.sources[source], files)
+        lock_down(connection)
+        for source, lookback_days in self.project.sources_read(models):
+            make_window(connection, source, lookback_days)
+            make_source_relation(connection, self.project.sources[source], lookback_days)
 
-    def _create(self, connection: duckdb.DuckDBPyConnection, model: SqlModel) -> None:
+    def _test(self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel]) -> None:
+        if self.is_tested:
+            for model in models:
+                run_model_tests(
+                    connection, model, self.project.contracts[model.name], key=self.project.project.entity_key
+                )
+
+    def _compute_per_landing(self, connection: duckdb.DuckDBPyConnection, model: SqlModel) -> None:
+        landing = self.project.landing_models[model.name]
+        self._create(connection, model, landing_table(model.name), landing.sql)
+        make_landing_relation(connection, landing, *self.project.landing_source(model.name))
+
+    def _create(self, connection: duckdb.DuckDBPyConnection, model: SqlModel, table: str, sql: str) -> None:
         try:
-            connection.execute(f"create table {model.name} as {model.sql}")
+            connection.execute(f"create table {table} as {sql}")
         except duckdb.BinderException as error:
             raise _binder_refusal(model, error, self.project) from error
         except duckdb.Error as error:
@@ -146,35 +182,12 @@ def _require_grain(connection: duckdb.DuckDBPyConnection, model: SqlModel, key: 
     doubled = connection.execute(
         f"select {columns}, count(*) as copies from {model.name} group by {columns} having copies > 1 "
         f"order by {columns} limit 1"
-    ).fetchone()
+    ).fetchall()
     if doubled:
         raise SqlRefusedError(
-            model.path, 1, f"more than one row per {columns}, for example {doubled}",
+            model.path, 1, f"more than one row per {columns}, for example {doubled[0]}",
             "a join fans out; make its right side unique",
         )  # fmt: skip
-
-
-def _relation_sql(contract: SourceContract, lookback_days: int | None) -> str:
-    """The gate itself: which landed row is visible on which night.
-
-    A row is superseded on the night on which a later version of its key lands; the version that was known before
-    stays visible to earlier nights, so a correction never changes the past.
-    """
-    key = ", ".join(contract.key)
-    columns = ", ".join(f"versions.{name}" for name in (*contract.column_names, KNOWN_ON))
-    in_lookback = f"and versions.{KNOWN_ON} > nights.{SCORE_DATE} - {lookback_days}" if lookback_days else ""
-    return f"""
-        create view {source_relation(contract.name, lookback_days)} as
-        with versions as (
-            select *, lead({KNOWN_ON}) over (partition by {key} order by {KNOWN_ON}, {KNOWN_AT}) as superseded_on
-            from {_GATE}.landed__{contract.name}
-        )
-        select nights.{SCORE_DATE}, nights.cutoff_at, {columns}
-        from versions
-        inner join {_GATE}.nights
-            on versions.{KNOWN_ON} <= nights.{SCORE_DATE} {in_lookback}
-            and (versions.superseded_on is null or nights.{SCORE_DATE} < versions.superseded_on)
-    """
 
 
 def _binder_refusal(model: SqlModel, error: duckdb.BinderException, project: SqlProject) -> SqlRefusedError:
@@ -198,8 +211,8 @@ def _line(model: SqlModel, error: duckdb.Error) -> int:
 
 
 def _with_utc(rows: pa.Table) -> pa.Table:
-    for position, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type) and field.type.tz is None:
+    for position, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type) and column.type.tz is None:
             instants = rows.column(position).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
-            rows = rows.set_column(position, field.name, instants)
+            rows = rows.set_column(position, column.name, instants)
     return rows

@@ -11,10 +11,13 @@ from pathlib import Path
 from ml_pipeline.contracts.project import ProjectContract, load_project
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract, load_sources
 from ml_pipeline.contracts.sql_models import FeatureContract, ModelContract, load_model_contracts
+from ml_pipeline.io.gate import landed_table, landing_table
+from ml_pipeline.io.landing_models import LandingModel, compile_landing_model
+from ml_pipeline.io.model_test_checks import check_model_tests
 from ml_pipeline.io.sql_checks import normalised_sql, refuse_unsafe
-from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, render
+from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, render, source_relation
 
-MODEL_FOLDERS = ("staging", "features", "labels")
+MODEL_FOLDERS = ("staging", "daily", "features", "labels")
 SPINE = "spine"
 
 
@@ -51,6 +54,11 @@ class SqlProject:
                 "move what they share into a model of its own",
             ) from error  # fmt: skip
 
+    def with_related(self, models: Iterable[SqlModel]) -> tuple[SqlModel, ...]:
+        """``models`` and those that their tests relate them to, each after what it reads itself."""
+        names = [model.name for model in models]
+        return self.needed_for([*names, *(other for name in names for other in self.contracts[name].related_models)])
+
     def lookbacks(self, models: Iterable[SqlModel]) -> dict[str, int | None]:
         """For each source that ``models`` read, the longest lookback in days (None: a reference, read whole)."""
         longest: dict[str, int | None] = {}
@@ -59,6 +67,36 @@ class SqlProject:
                 known = longest.get(source)
                 longest[source] = days if known is None or days is None else max(known, days)
         return dict(sorted(longest.items()))
+
+    def sources_read(self, models: Iterable[SqlModel]) -> list[tuple[str, int | None]]:
+        """Every (source, lookback in days or None) that ``models`` read, sorted."""
+        return sorted({read for model in models for read in model.sources}, key=str)
+
+    @cached_property
+    def landing_models(self) -> dict[str, LandingModel]:
+        """The models that are computed per landing, each after the one that it reads."""
+        table_of = {
+            source_relation(source, days): landed_table(source)
+            for model in self.models.values()
+            for source, days in model.sources
+            if days is not None
+        }
+        compiled: dict[str, LandingModel] = {}
+        for model in self.needed_for(self.models):
+            if self.contracts[model.name].computed_per == "landing":
+                summed = frozenset(name for name, other in compiled.items() if other.keys is not None)
+                compiled[model.name] = compile_landing_model(model, table_of, summed)
+                table_of[model.name] = landing_table(model.name)
+        return compiled
+
+    def landing_source(self, name: str) -> tuple[str, int]:
+        """The source, and the lookback in days, at the bottom of what a model that is computed per landing reads."""
+        while not self.models[name].sources:
+            name = self.landing_models[name].reads
+        ((source, days),) = self.models[name].sources
+        if days is None:
+            raise AssertionError(f"{name} was compiled although it reads the reference {source}")
+        return source, days
 
     @cached_property
     def feature_models(self) -> tuple[SqlModel, ...]:
@@ -73,7 +111,8 @@ class SqlProject:
     def feature_set_version(self) -> str:
         """Hash of everything that can change a feature's value: SQL, contracts, column order; comments cannot."""
         parts = {
-            "sql": {model.name: normalised_sql(model) for model in self.feature_models},
+            "sql": {model.name: [self.contracts[model.name].computed_per, normalised_sql(model)]
+                    for model in self.feature_models},
             "sources": {name: self.sources[name].model_dump(mode="json", include={"key", "columns", "reference"})
                         for name in self.lookbacks(self.feature_models)},
             "features": [feature.model_dump(include={"name", "type", "direction"}) for feature in self.features],
@@ -84,9 +123,10 @@ class SqlProject:
 
     def feature_set_files(self) -> dict[str, bytes]:
         """The files that make the feature set, by path inside the folder: what a model bundle keeps."""
-        names = {"project.yml", "sources.yml", *(model.path for model in self.feature_models)}
+        models = self.with_related(self.feature_models)
+        names = {"project.yml", "sources.yml", *(model.path for model in models)}
         names |= {str(path.relative_to(self.folder)) for path in self.folder.glob("*/*.yml")
-                  if path.parent.name in ("staging", "features")}  # fmt: skip
+                  if path.parent.name in ("staging", "daily", "features")}  # fmt: skip
         return {name: (self.folder / name).read_bytes() for name in sorted(names)}
 
 
@@ -104,6 +144,7 @@ def load_sql_project(folder: Path) -> SqlProject:
     for model in models.values():
         _require_known(model, models, contracts)
         refuse_unsafe(model)
+        check_model_tests(model, contracts[model.name], models)
     absent = sorted(set(contracts) - set(models))
     if absent:
         raise FileNotFoundError(
@@ -112,6 +153,7 @@ def load_sql_project(folder: Path) -> SqlProject:
     project = SqlProject(folder, load_project(folder), sources, models, contracts)
     project.needed_for(models)  # refuses a circle now, not in the first night that is built
     _require_distinct_features(project)
+    _require_clocks(project)
     return project
 
 
@@ -146,6 +188,17 @@ def _require_distinct_features(project: SqlProject) -> None:
                     "rename one: a feature is one column of the feature table",
                 )  # fmt: skip
             owners[column.name] = f"model {model.name}"
+
+
+def _require_clocks(project: SqlProject) -> None:
+    """Refuse, now and not in the first night, a model that cannot be computed per landing."""
+    for name in project.landing_models:
+        model = project.models[name]
+        if model.folder not in ("staging", "daily") or name == SPINE:
+            raise SqlRefusedError(
+                model.path, 1, f"{name} is computed per landing, but {model.folder}/{name} answers for a night",
+                "leave computed_per away, or move what is summed into a model in daily/",
+            )  # fmt: skip
 
 
 def _require_known(model: SqlModel, models: dict[str, SqlModel], contracts: dict[str, ModelContract]) -> None:

@@ -17,7 +17,7 @@ from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResul
 from ml_pipeline.nights import Night, contiguous_runs, nights_between
 from ml_pipeline.operations.site import Site, features_table, require_landed
 
-# Longer ranges are built in runs: memory stays flat (1.3 GB for a thousand rows a night), and the lookback that each
+# Longer ranges are built in runs: memory stays flat (0.9 GB for a thousand rows a night), and the lookback that each
 # run reads again, and the night that it builds again alone, stay cheap beside it.
 _LONGEST_RUN_NIGHTS = 46
 LABELS = "labels"
@@ -37,60 +37,83 @@ def build_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | Non
     """Publish the features of ``nights`` for the present SQL, or for ``sql`` of a bundle; skips what is up to date."""
     sql = sql or site.sql
     owners = {column.name: model for model in sql.in_folder("features") for column in sql.contracts[model.name].columns}
+    landed = _landed_versions(site, sql)
     target = _Target(
-        features_table(sql), sql.project.entity_key, site.runner(sql).build_features,
+        features_table(sql), sql.project.entity_key, site.runner(sql, landed).build_features,
         lambda column: owners.get(column, sql.models[SPINE]),
     )  # fmt: skip
-    return _publish_stale(site, _feature_inputs(site, sql, nights), target)
+    return _publish_stale(site, _feature_inputs(site, sql, nights, landed), target)
 
 
 def stale_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | None = None) -> list[Night]:
     """Those of ``nights`` whose features are missing or were built from other rows."""
     sql = sql or site.sql
-    return stale_nights(_feature_inputs(site, sql, nights), site.tables.published(features_table(sql)))
+    inputs = _feature_inputs(site, sql, nights, _landed_versions(site, sql))
+    return stale_nights(inputs, site.tables.published(features_table(sql), nights))
 
 
 def build_labels(site: Site, nights: Sequence[Night]) -> PublishResult:
     """Publish the labels that became known to ``nights``: a night's partition never changes afterwards."""
     model = site.sql.models[site.project.label.model]
-    runner = site.runner()
+    landed = _landed_versions(site, site.sql)
+    runner = site.runner(versions=landed)
     target = _Target(
         LABELS, (*site.project.entity_key, "label_known_at"),
         lambda first, last: runner.build(model.name, first, last), lambda _: model,
     )  # fmt: skip
-    return _publish_stale(site, _label_inputs(site, nights), target)
+    return _publish_stale(site, _label_inputs(site, nights, landed), target)
 
 
 def stale_labels(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` whose labels are missing or were built from other rows."""
-    return stale_nights(_label_inputs(site, nights), site.tables.published(LABELS))
+    inputs = _label_inputs(site, nights, _landed_versions(site, site.sql))
+    return stale_nights(inputs, site.tables.published(LABELS, nights))
 
 
-def _feature_inputs(site: Site, sql: SqlProject, nights: Sequence[Night]) -> dict[Night, NightInputs]:
-    return _inputs(site, sql, sql.feature_models, sql.feature_set_version, nights)
+def _landed_versions(site: Site, sql: SqlProject) -> dict[str, int]:
+    """The Delta version of every landed table, taken once: what is hashed, what is read and what is recorded are one."""
+    return {f"raw/{source}": site.tables.version(f"raw/{source}") for source in sql.sources}
 
 
-def _label_inputs(site: Site, nights: Sequence[Night]) -> dict[Night, NightInputs]:
+def _feature_inputs(
+    site: Site, sql: SqlProject, nights: Sequence[Night], landed: Mapping[str, int]
+) -> dict[Night, NightInputs]:
+    return _inputs(
+        site, sql, sql.feature_models, version=sql.feature_set_version, nights=nights, landed=landed
+    )  # fmt: skip
+
+
+def _label_inputs(site: Site, nights: Sequence[Night], landed: Mapping[str, int]) -> dict[Night, NightInputs]:
     models = site.sql.needed_for([site.project.label.model])
     version = hashlib.sha256("|".join(normalised_sql(model) for model in models).encode()).hexdigest()[:12]
-    return _inputs(site, site.sql, models, version, nights)
+    return _inputs(site, site.sql, models, version=version, nights=nights, landed=landed)
 
 
 def _inputs(
-    site: Site, sql: SqlProject, models: Iterable[SqlModel], version: str, nights: Sequence[Night]
-) -> dict[Night, NightInputs]:
+    site: Site, sql: SqlProject, models: Iterable[SqlModel], *, version: str, nights: Sequence[Night],
+    landed: Mapping[str, int],
+) -> dict[Night, NightInputs]:  # fmt: skip
     """What each night is made from: SQL, engine, and the content of every landed night that it may open."""
     site.calendar.require(nights)
-    contents = {source: site.tables.published(f"raw/{source}") for source in sql.sources}
     lookbacks = sql.lookbacks(models)
+    tables = {source: f"raw/{source}" for source in lookbacks}
+    contents = {
+        source: site.tables.published(table, _may_be_opened(site, lookbacks[source], nights), version=landed[table])
+        for source, table in tables.items()
+    }
+    read = {table: landed[table] for table in tables.values()}
     inputs = {}
     for night in sorted(set(nights)):
         reads = {
             source: _contents_read(site, sql.sources[source], contents[source], days=days, night=night)
             for source, days in lookbacks.items()
         }
-        inputs[night] = NightInputs.made_from(version, engine_version(), reads)
+        inputs[night] = NightInputs(NightInputs.made_from(version, engine_version(), reads).inputs_hash, read)
     return inputs
+
+
+def _may_be_opened(site: Site, lookback_days: int | None, nights: Sequence[Night]) -> tuple[Night, ...]:
+    return site.runner().landed_nights(lookback_days, min(nights), max(nights))
 
 
 def _contents_read(
@@ -108,7 +131,7 @@ def _contents_read(
 
 def _publish_stale(site: Site, inputs: dict[Night, NightInputs], target: _Target) -> PublishResult:
     table = target.table
-    before = site.tables.published(table)
+    before = site.tables.published(table, sorted(inputs))
     stale = stale_nights(inputs, before)
     current = [night for night in inputs if night not in set(stale)]
     changed: list[Night] = []

@@ -1,6 +1,6 @@
 """One installation: a use case, its calendar and its stores. What every operation is given."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +66,11 @@ class Site:
     def lock_file(self, name: str) -> Path:
         return self.data / "locks" / f"{name}.lock"
 
-    def runner(self, sql: SqlProject | None = None) -> GatedRunner:
-        """A gated runner over the landed rows, for the present SQL or for a bundle's."""
-        return GatedRunner(sql or self.sql, self.tables, self.calendar, threads=self.threads)
+    def runner(self, sql: SqlProject | None = None, versions: Mapping[str, int] | None = None) -> GatedRunner:
+        """A gated runner over the landed rows (as of ``versions``, by table), for the present SQL or for a bundle's."""
+        return GatedRunner(
+            sql or self.sql, self.tables, self.calendar, threads=self.threads, versions=versions or {}, is_tested=True
+        )  # fmt: skip
 
 
 def open_site(

@@ -161,8 +161,7 @@ def test_a_model_that_forgets_the_night_is_refused_before_anything_is_published(
 def test_what_is_remembered_of_a_rebuilt_night_may_be_lost(landed_shop_copy: Site) -> None:
     test_a_night_rebuilt_to_the_same_content_is_not_built_again(landed_shop_copy)
     built: list[str] = []
-    (remembered,) = (landed_shop_copy.data / "built_from").glob("*/*.json")
-    remembered.write_bytes(b"torn")
+    (landed_shop_copy.data / "night_index.sqlite").write_bytes(b"torn " * 1000)
     site = dataclasses.replace(landed_shop_copy, progress=built.append)
     assert build_features(site, NIGHTS).changed == ()
     assert len(built) == 1
@@ -178,3 +177,16 @@ def test_published_files_hold_what_the_log_says(landed_shop_copy: Site) -> None:
         sum(pq.read_metadata(path).num_rows for path in files) == landed_shop_copy.tables.published(table)[FIRST].rows
     )
     assert SHOP_LANDED_UNTIL not in landed_shop_copy.tables.published(table)
+
+
+def test_a_built_night_records_the_version_of_every_table_that_it_read(landed_shop_copy: Site) -> None:
+    site, night = landed_shop_copy, FIRST
+    rows = site.tables.read("raw/returns", [night])
+    build_features(site, [night])
+    site.tables.publish("raw/returns", rows.slice(1), {night: NightInputs("", {})}, key=["order_id", "known_at"])
+    build_features(site, [FIRST, nights_back(FIRST, -1)])
+    published = site.tables.published(features_table(site.sql))
+    versions = {f"raw/{source}": site.tables.version(f"raw/{source}") for source in ("orders", "returns", "products")}
+    assert published[night].facts == published[nights_back(night, -1)].facts == versions
+    build_labels(site, [LAST])
+    assert site.tables.published("labels")[LAST].facts == {"raw/returns": versions["raw/returns"]}

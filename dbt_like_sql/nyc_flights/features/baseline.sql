@@ -8,8 +8,8 @@ exact as (
         carrier,
         origin,
         departure_hour,
-        avg(is_disrupted::int) as rate
-    from {{ ref('stg_outcomes') }}
+        sum(disrupted) / sum(flights) as rate
+    from {{ ref('daily_outcomes_by_carrier_origin_hour') }}
     group by score_date, carrier, origin, departure_hour
 ),
 
@@ -18,16 +18,16 @@ wider as (
         score_date,
         origin,
         departure_hour,
-        avg(is_disrupted::int) as rate
-    from {{ ref('stg_outcomes') }}
+        sum(disrupted) / sum(flights) as rate
+    from {{ ref('daily_outcomes_by_origin_hour') }}
     group by score_date, origin, departure_hour
 ),
 
 network as (
     select
         score_date,
-        avg(is_disrupted::int) as rate
-    from {{ ref('stg_outcomes') }}
+        sum(disrupted) / sum(flights) as rate
+    from {{ ref('daily_outcomes') }}
     group by score_date
 )
 

@@ -1,22 +1,33 @@
 -- One row per flight of the spine: how flights of the same airline from the same airport went lately.
 with
+sums as (
+    select
+        *,
+        known_on > score_date - 7 as is_last_7d,
+        known_on = score_date as is_last_1d
+    from {{ ref('daily_outcomes_by_carrier_origin') }}
+),
+
 rates as (
     select
         score_date,
         carrier,
         origin,
-        count(*) as carrier_origin_flight_count_28d,
-        avg(is_disrupted::int) as carrier_origin_disrupted_rate_28d,
-        avg(is_disrupted::int) filter (where is_last_7d) as carrier_origin_disrupted_rate_7d,
-        avg(is_disrupted::int) filter (where is_last_1d) as carrier_origin_disrupted_rate_1d,
-        sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as carrier_origin_arr_delay_minutes_28d,
+        sum(flights) as carrier_origin_flight_count_28d,
+        sum(disrupted) / sum(flights) as carrier_origin_disrupted_rate_28d,
+        sum(disrupted) filter (where is_last_7d)
+        / sum(flights) filter (where is_last_7d) as carrier_origin_disrupted_rate_7d,
+        sum(disrupted) filter (where is_last_1d)
+        / sum(flights) filter (where is_last_1d) as carrier_origin_disrupted_rate_1d,
+        sum(arr_delay_minutes) / nullif(sum(arrivals), 0) as carrier_origin_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as carrier_origin_arr_delay_minutes_7d,
-        avg(is_cancelled::int) as carrier_origin_cancelled_rate_28d,
-        avg(is_cancelled::int) filter (where is_last_1d) as carrier_origin_cancelled_rate_1d,
+        / nullif(sum(arrivals) filter (where is_last_7d), 0) as carrier_origin_arr_delay_minutes_7d,
+        sum(cancelled) / sum(flights) as carrier_origin_cancelled_rate_28d,
+        sum(cancelled) filter (where is_last_1d)
+        / sum(flights) filter (where is_last_1d) as carrier_origin_cancelled_rate_1d,
         sum(dep_delay_minutes) filter (where is_last_1d)
-        / nullif(count(dep_delay_minutes) filter (where is_last_1d), 0) as carrier_origin_dep_delay_minutes_1d
-    from {{ ref('stg_outcomes') }}
+        / nullif(sum(departures) filter (where is_last_1d), 0) as carrier_origin_dep_delay_minutes_1d
+    from sums
     group by score_date, carrier, origin
 )
 
@@ -26,7 +37,7 @@ select
     spine.flight,
     spine.origin,
     spine.scheduled_departure_at,
-    rates.carrier_origin_flight_count_28d,
+    coalesce(rates.carrier_origin_flight_count_28d, 0) as carrier_origin_flight_count_28d,
     rates.carrier_origin_disrupted_rate_28d,
     rates.carrier_origin_disrupted_rate_7d,
     rates.carrier_origin_disrupted_rate_1d,

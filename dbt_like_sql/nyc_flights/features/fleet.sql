@@ -11,6 +11,7 @@ flown as (
     from {{ ref('stg_outcomes') }} as outcomes
     inner join {{ source('aircraft') }} as aircraft
         on outcomes.score_date = aircraft.score_date and outcomes.tailnum = aircraft.tailnum
+    where not outcomes.is_cancelled
 ),
 
 fleets as (

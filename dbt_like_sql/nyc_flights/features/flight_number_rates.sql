@@ -1,5 +1,12 @@
 -- One row per flight of the spine: how flights with the same flight number went lately.
 with
+outcomes as (
+    select
+        *,
+        known_on > score_date - 7 as is_last_7d
+    from {{ ref('stg_outcomes') }}
+),
+
 rates as (
     select
         score_date,
@@ -13,7 +20,7 @@ rates as (
         sum(arr_delay_minutes) filter (where is_last_7d)
         / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as flight_number_arr_delay_minutes_7d,
         avg(is_cancelled::int) as flight_number_cancelled_rate_28d
-    from {{ ref('stg_outcomes') }}
+    from outcomes
     group by score_date, carrier, flight, origin
 )
 
@@ -23,7 +30,7 @@ select
     spine.flight,
     spine.origin,
     spine.scheduled_departure_at,
-    rates.flight_number_flight_count_28d,
+    coalesce(rates.flight_number_flight_count_28d, 0) as flight_number_flight_count_28d,
     rates.flight_number_disrupted_rate_28d,
     rates.flight_number_disrupted_rate_7d,
     rates.flight_number_arr_delay_minutes_28d,

@@ -1,17 +1,31 @@
 -- One row per flight of the spine: how the same flight number went the last time that is known.
 with
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by score_date, carrier, flight, origin order by scheduled_departure_at desc
-        ) as recency_rank
-    from {{ ref('stg_outcomes') }}
+outcomes as (
+    select * from {{ ref('stg_outcomes') }}
 ),
 
 latest as (
-    select * from ranked
-    where recency_rank = 1
+    select
+        score_date,
+        carrier,
+        flight,
+        origin,
+        max(scheduled_departure_at) as scheduled_departure_at
+    from outcomes
+    group by score_date, carrier, flight, origin
+),
+
+last_flights as (
+    select
+        outcomes.score_date,
+        outcomes.carrier,
+        outcomes.flight,
+        outcomes.origin,
+        outcomes.scheduled_departure_at,
+        outcomes.is_disrupted,
+        outcomes.arr_delay_minutes
+    from outcomes
+    inner join latest using (score_date, carrier, flight, origin, scheduled_departure_at)
 )
 
 select
@@ -20,13 +34,13 @@ select
     spine.flight,
     spine.origin,
     spine.scheduled_departure_at,
-    latest.is_disrupted as last_flight_is_disrupted,
-    latest.arr_delay_minutes as last_flight_arr_delay_minutes,
-    date_diff('hour', latest.scheduled_departure_at, spine.scheduled_departure_at) as last_flight_age_hours
+    last_flights.is_disrupted as last_flight_is_disrupted,
+    last_flights.arr_delay_minutes as last_flight_arr_delay_minutes,
+    date_diff('hour', last_flights.scheduled_departure_at, spine.scheduled_departure_at) as last_flight_age_hours
 from {{ spine() }} as spine
-left join latest
+left join last_flights
     on
-        spine.score_date = latest.score_date
-        and spine.carrier = latest.carrier
-        and spine.flight = latest.flight
-        and spine.origin = latest.origin
+        spine.score_date = last_flights.score_date
+        and spine.carrier = last_flights.carrier
+        and spine.flight = last_flights.flight
+        and spine.origin = last_flights.origin

@@ -1,18 +1,26 @@
 -- One row per flight of the spine: how flights on the same route went lately.
 with
+sums as (
+    select
+        *,
+        known_on > score_date - 7 as is_last_7d,
+        known_on = score_date as is_last_1d
+    from {{ ref('daily_outcomes_by_route') }}
+),
+
 rates as (
     select
         score_date,
         origin,
         dest,
-        count(*) as route_flight_count_28d,
-        avg(is_disrupted::int) as route_disrupted_rate_28d,
-        avg(is_disrupted::int) filter (where is_last_7d) as route_disrupted_rate_7d,
-        sum(arr_delay_minutes) / nullif(count(arr_delay_minutes), 0) as route_arr_delay_minutes_28d,
+        sum(flights) as route_flight_count_28d,
+        sum(disrupted) / sum(flights) as route_disrupted_rate_28d,
+        sum(disrupted) filter (where is_last_7d) / sum(flights) filter (where is_last_7d) as route_disrupted_rate_7d,
+        sum(arr_delay_minutes) / nullif(sum(arrivals), 0) as route_arr_delay_minutes_28d,
         sum(arr_delay_minutes) filter (where is_last_7d)
-        / nullif(count(arr_delay_minutes) filter (where is_last_7d), 0) as route_arr_delay_minutes_7d,
-        avg(is_cancelled::int) as route_cancelled_rate_28d
-    from {{ ref('stg_outcomes') }}
+        / nullif(sum(arrivals) filter (where is_last_7d), 0) as route_arr_delay_minutes_7d,
+        sum(cancelled) / sum(flights) as route_cancelled_rate_28d
+    from sums
     group by score_date, origin, dest
 )
 
@@ -22,7 +30,7 @@ select
     spine.flight,
     spine.origin,
     spine.scheduled_departure_at,
-    rates.route_flight_count_28d,
+    coalesce(rates.route_flight_count_28d, 0) as route_flight_count_28d,
     rates.route_disrupted_rate_28d,
     rates.route_disrupted_rate_7d,
     rates.route_arr_delay_minutes_28d,

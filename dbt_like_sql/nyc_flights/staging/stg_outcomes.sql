@@ -1,8 +1,5 @@
--- One row per score_date and flight whose outcome became known in the 28 nights before.
+-- One row per flight whose outcome landed, shown to each of the 28 nights that look back at it.
 select
-    score_date,
-    cutoff_at,
-    known_on,
     known_at,
     carrier,
     flight,
@@ -12,9 +9,7 @@ select
     departure_minute // 60 as departure_hour,
     tailnum,
     is_cancelled,
-    is_cancelled or is_diverted or arr_delay_minutes >= 15 as is_disrupted,
-    known_on > score_date - 7 as is_last_7d,
-    known_on > score_date - 1 as is_last_1d,
+    is_cancelled or is_diverted or coalesce(arr_delay_minutes >= 15, false) as is_disrupted,
     -- Whole minutes, so that sums are exact and cannot depend on the order of rows.
     cast(dep_delay_minutes as bigint) as dep_delay_minutes,
     cast(arr_delay_minutes as bigint) as arr_delay_minutes

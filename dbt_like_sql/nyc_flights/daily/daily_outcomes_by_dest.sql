@@ -1,0 +1,12 @@
+-- One row per landing night and destination: sums over the flights whose outcome landed.
+select
+    dest,
+    count(*) as flights,
+    count(dep_delay_minutes) as departures,
+    count(arr_delay_minutes) as arrivals,
+    sum(is_disrupted::int) as disrupted,
+    sum(is_cancelled::int) as cancelled,
+    sum(dep_delay_minutes) as dep_delay_minutes,
+    sum(arr_delay_minutes) as arr_delay_minutes
+from {{ ref('stg_outcomes') }}
+group by dest

@@ -1,0 +1,144 @@
+"""The gate: which landed row is visible on which night.
+
+A row is visible from the night that landed it, for as many nights as the reader's lookback, until the night on which a
+later version of its key lands. The version that was known before stays visible to earlier nights, so a correction never
+changes the past.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON, SCORE_DATE, SourceContract
+from ml_pipeline.io.landing_models import SUPERSEDED_ON, LandingModel
+from ml_pipeline.io.sql_template import source_relation
+from ml_pipeline.nights import Night, NightCalendar
+
+# Ungated rows lie in a schema of their own: a model writes names without a schema, so it cannot spell theirs.
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """How many (night, row) pairs a gated relation shows, and how many of them the night could not know or does not look back at.
+
+    Attributes:
+        known_too_late: ``known_at`` lies after the cutoff of the night that sees the row.
+        outside_lookback: the night that landed the row is a later one, or lies before the lookback.
+    """
+
+    source: str
+    lookback_days: int | None
+    rows: int
+    known_too_late: int
+    outside_lookback: int
+
+
+def landed_table(source: str) -> str:
+    """The gate's table of the landed rows of ``source``."""
+    return f"{GATE}.landed__{source}"
+
+
+def landing_table(model: str) -> str:
+    """The gate's table of a model that is computed per landing."""
+    return f"{GATE}.landing__{model}"
+
+
+def load_nights(connection: duckdb.DuckDBPyConnection, calendar: NightCalendar, nights: Sequence[Night]) -> None:
+    """Make the gate's schema and its table of nights with their cutoffs (UTC timestamps without zone)."""
+    clock = pa.table({  # noqa: F841 - read by name in the statement below
+        SCORE_DATE: pa.array(nights, pa.date32()),
+        "cutoff_at": pa.array([calendar.cutoff(night) for night in nights], pa.timestamp("us", tz="UTC")),
+    })  # fmt: skip
+    connection.execute(f"create schema {GATE}")
+    connection.execute(f"create table {GATE}.nights as select score_date, cutoff_at::timestamp as cutoff_at from clock")
+
+
+def load_landed(connection: duckdb.DuckDBPyConnection, contract: SourceContract, files: Iterable[Path]) -> None:
+    """Load landed rows, each with the night that landed it and the night that superseded it.
+
+    Versions that were superseded within the night that landed them are never visible, and are left out.
+    """
+    paths = [str(path) for path in files]
+    empty = contract.arrow_schema().append(pa.field(SCORE_DATE, pa.date32())).empty_table()
+    rows = connection.read_parquet(paths, hive_partitioning=True) if paths else connection.from_arrow(empty)
+    # Instants become UTC timestamps without zone: arithmetic on them cannot depend on a session's setting.
+    columns = [
+        f"{column.name}::timestamp as {column.name}" if column.type == "timestamp" else column.name
+        for column in contract.columns
+    ]
+    landed = rows.select(", ".join([*columns, f"{SCORE_DATE}::date as {KNOWN_ON}"]))
+    later = f"lead({KNOWN_ON}) over (partition by {', '.join(contract.key)} order by {KNOWN_ON}, {KNOWN_AT})"
+    versions = landed.project(f"*, {later} as {SUPERSEDED_ON}")
+    versions.filter(f"{SUPERSEDED_ON} is null or {SUPERSEDED_ON} > {KNOWN_ON}").create(landed_table(contract.name))
+
+
+def make_window(connection: duckdb.DuckDBPyConnection, source: str, lookback_days: int | None) -> None:
+    """Make the table of (night, landing night) pairs that a lookback allows; joined by equality it is cheap."""
+    in_lookback = f"and landings.{KNOWN_ON} > nights.{SCORE_DATE} - {lookback_days}" if lookback_days else ""
+    connection.execute(f"""
+        create table {_window(source, lookback_days)} as
+        select nights.{SCORE_DATE}, nights.cutoff_at, landings.{KNOWN_ON}
+        from {GATE}.nights
+        inner join (select distinct {KNOWN_ON} from {landed_table(source)}) as landings
+            on landings.{KNOWN_ON} <= nights.{SCORE_DATE} {in_lookback}
+    """)
+
+
+def make_source_relation(
+    connection: duckdb.DuckDBPyConnection, contract: SourceContract, lookback_days: int | None
+) -> None:
+    """Make the gated relation behind one ``source()``: each row once for every night that may know it."""
+    visible = _visible(landed_table(contract.name), _window(contract.name, lookback_days), contract.column_names)
+    connection.execute(f"create view {source_relation(contract.name, lookback_days)} as {visible}")
+
+
+def make_landing_relation(
+    connection: duckdb.DuckDBPyConnection, model: LandingModel, source: str, lookback_days: int
+) -> None:
+    """Make the gated relation of a model that was computed per landing: its rows or sums, for every night that may know them.
+
+    A later correction parts one sum into what it supersedes and the rest. For nights that know both parts they are added
+    up again, so that a night sees the sums that it would have seen before the correction landed.
+    """
+    table = landing_table(model.name)
+    computed = connection.sql(f"from {table}")
+    types = dict(zip(computed.columns, map(str, computed.types), strict=True))
+    columns = [name for name in types if name not in (KNOWN_ON, SUPERSEDED_ON)]
+    visible = _visible(table, _window(source, lookback_days), columns)
+    if model.keys is not None and _has_corrections(connection, table):
+        keys = ", ".join([SCORE_DATE, "cutoff_at", *model.keys, KNOWN_ON])
+        sums = [f"{how}({name})::{types[name]} as {name}" for name, how in model.added_up_by.items()]
+        visible = f"select {', '.join([keys, *sums])} from ({visible}) group by {keys}"
+    connection.execute(f"create view {model.name} as {visible}")
+
+
+def _has_corrections(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return bool(connection.execute(f"select 1 from {table} where {SUPERSEDED_ON} is not null limit 1").fetchall())
+
+
+def _visible(table: str, window: str, columns: Iterable[str]) -> str:
+    names = ", ".join(f"versions.{name}" for name in columns)
+    return f"""
+        select nights.{SCORE_DATE}, nights.cutoff_at, {names}, nights.{KNOWN_ON}
+        from {table} as versions
+        inner join {window} as nights on versions.{KNOWN_ON} = nights.{KNOWN_ON}
+        where versions.{SUPERSEDED_ON} is null or nights.{SCORE_DATE} < versions.{SUPERSEDED_ON}
+    """
+
+
+def _window(source: str, lookback_days: int | None) -> str:
+    return f"{GATE}.window__{source_relation(source, lookback_days)}"
+
+
+def count_rows_read(connection: duckdb.DuckDBPyConnection, source: str, lookback_days: int | None) -> RowsRead:
+    """Count what the relation behind one ``source()`` shows, by the clocks of its rows alone."""
+    too_old = f"or {KNOWN_ON} <= {SCORE_DATE} - {lookback_days}" if lookback_days else ""
+    counts = connection.execute(
+        f"select count(*), count_if({KNOWN_AT} > cutoff_at), count_if({KNOWN_ON} > {SCORE_DATE} {too_old}) "
+        f"from {source_relation(source, lookback_days)}"
+    ).fetchall()
+    return RowsRead(source, lookback_days, *counts[0])
