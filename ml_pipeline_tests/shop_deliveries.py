@@ -35,6 +35,13 @@ def write_deliveries(project: Path) -> None:
         _write(root / "returns" / f"{month}.parquet", rows, sources["returns"])
 
 
+def deliver_later(project: Path, source: str, rows: list[dict[str, object]], name: str = "later") -> None:
+    """Deliver a further file of ``source`` in the manner of the others; ``known_at`` says on which night it lands."""
+    contract = load_sources(project / "sources.yml")[source]
+    frame = pa.Table.from_pylist(rows, schema=contract.arrow_schema()).to_pandas()
+    _write(project / "deliveries" / str(contract.files).replace("*", name), frame, contract)
+
+
 def _write(path: Path, frame: pd.DataFrame, source: SourceContract) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(frame, schema=source.arrow_schema(), preserve_index=False)

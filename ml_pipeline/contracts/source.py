@@ -40,6 +40,20 @@ class ColumnContract(BaseModel):
     pii: bool = False
 
 
+class ExpectedBy(BaseModel):
+    """When a row is in time: no later than ``nights`` after the night of ``column``.
+
+    Attributes:
+        column: a date (that local calendar day, as a night) or a timestamp (the night whose window holds the instant).
+        nights: how many nights after that one a row may still land.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    nights: int = Field(ge=0)
+
+
 class SourceContract(BaseModel):
     """One source. ``known_at`` is always a column; landed rows never come without it.
 
@@ -48,6 +62,7 @@ class SourceContract(BaseModel):
         reference: the whole table is known before the first night and is read without a lookback.
         max_quarantined_share: a night of which more rows break the contract is blocked.
         files: for the folder connector, a glob below the project's folder of files.
+        expected_by: when a row is in time; without it only corrections can be reported, no late row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +75,7 @@ class SourceContract(BaseModel):
     reference: bool = False
     max_quarantined_share: float = Field(default=0.01, ge=0, le=1)
     files: str | None = None
+    expected_by: ExpectedBy | None = None
     columns: tuple[ColumnContract, ...]
 
     @model_validator(mode="after")
@@ -73,6 +89,24 @@ class SourceContract(BaseModel):
         reserved = sorted({SCORE_DATE, KNOWN_ON, "cutoff_at"} & set(names))
         if reserved:
             raise ValueError(f"source {self.name}: columns {reserved} are added by the pipeline; rename yours")
+        return self
+
+    @model_validator(mode="after")
+    def _lateness_can_be_told(self) -> "SourceContract":
+        if self.expected_by is None:
+            return self
+        name = self.expected_by.column
+        column = next((column for column in self.columns if column.name == name), None)
+        if column is None:
+            raise ValueError(f"source {self.name}: expected_by names column {name}, which is not declared")
+        if column.type not in ("date", "timestamp"):
+            raise ValueError(f"source {self.name}: expected_by needs a date or a timestamp, {name} is a {column.type}")
+        if column.nullable:
+            raise ValueError(
+                f"source {self.name}: expected_by names {name}, which may be missing; name one that is not"
+            )
+        if name == KNOWN_AT:
+            raise ValueError(f"source {self.name}: expected_by names {KNOWN_AT}, by which every row is in time")
         return self
 
     @property

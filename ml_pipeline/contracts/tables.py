@@ -90,3 +90,28 @@ DECISION_SCHEMA = pa.schema(
         pa.field("reasons", pa.string()),
     ]
 )
+
+LATE_ARRIVALS_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("source", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("nights_late", pa.int64()),
+        pa.field("rows", pa.int64()),
+        pa.field("first_affected_night", pa.date32()),
+        pa.field("last_affected_night", pa.date32()),
+        pa.field("nights_checked", pa.int64()),
+        pa.field("nights_changed", pa.int64()),
+    ]
+)
+
+RESTATEMENTS_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("affected_night", pa.date32()),
+        pa.field("rows_changed", pa.int64()),
+        pa.field("features_changed", pa.int64()),
+        pa.field("content_hash", pa.string()),
+        pa.field("content_hash_in_hindsight", pa.string()),
+    ]
+)

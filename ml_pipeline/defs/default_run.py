@@ -13,6 +13,7 @@ from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_betwe
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
 from ml_pipeline.operations.land import stale_landings
+from ml_pipeline.operations.late_arrivals import stale_late_arrivals
 from ml_pipeline.operations.mature import stale_performance
 from ml_pipeline.operations.promote import judged_before
 from ml_pipeline.operations.score import stale_scores
@@ -56,6 +57,8 @@ def stages(site: Site) -> list[Stage]:
         Stage("build features", "feature_building", ("features",),
               partial(stale_features, site, nights_between(first, plan.score_until))),
         Stage("build labels", "feature_building", ("labels",), partial(stale_labels, site, learned)),
+        Stage("report late data", "watching", ("monitoring/late_arrivals",),
+              partial(stale_late_arrivals, site, nights_between(first, plan.score_until))),
         Stage("train and promote", "retraining", ("trained_model", "promotion"), partial(_untrained, site, plan.train_on)),
         Stage("score", "scoring", ("scores",), partial(stale_scores, site, scored)),
         Stage("judge matured nights", "judging", ("monitoring/performance",), partial(stale_performance, site, matured)),

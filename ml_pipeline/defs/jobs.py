@@ -39,5 +39,5 @@ judging = _job(
 )  # fmt: skip
 watching = _job(
     "watching", _WATCHING - dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])),
-    "Measure drift and decide on retraining.", max_runtime_minutes=60,
+    "Measure drift, decide on retraining, report late data.", max_runtime_minutes=60,
 )  # fmt: skip

@@ -1,11 +1,13 @@
-"""Assets that watch: realised performance, input drift, and the decision whether to retrain."""
+"""Assets that watch: realised performance, input drift, the decision whether to retrain, and what came late."""
 
 import dagster as dg
 
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, same_night, sql_project
 from ml_pipeline.defs.reporting import nights_of, published_facts, report_nights, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.domain.lateness import LATE
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
+from ml_pipeline.operations.late_arrivals import LATE_ARRIVALS, RESTATEMENTS, measure_late_arrivals
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.watch import DRIFT, measure_drift
 
@@ -62,5 +64,24 @@ def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) 
     published = run_or_refuse(lambda: decide_retraining(here, nights))
     rows = here.tables.read(DECISIONS, nights).to_pylist()
     facts = {row["score_date"]: {name: row[name] for name in ("verdict", "evidence_id", "reasons")} for row in rows}
+    report_nights(context, published, facts)
+    return dg.MaterializeResult(metadata=published_facts(published))
+
+
+@dg.asset(
+    key=LATE_ARRIVALS.split("/"), deps=same_night(*(f"raw/{source}" for source in sql_project().sources), "features"),
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def late_arrivals(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """What the night landed late or as a correction, and which earlier nights it would have changed in time."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(lambda: measure_late_arrivals(here, nights))
+    facts = {night: {"rows_late": 0, "rows_corrected": 0, "earlier_nights_changed": 0} for night in nights}
+    for row in here.tables.read(LATE_ARRIVALS, nights).to_pylist():
+        facts[row["score_date"]]["rows_late" if row["kind"] == LATE else "rows_corrected"] += row["rows"]
+    for row in here.tables.read(RESTATEMENTS, nights, ["affected_night"]).to_pylist():
+        facts[row["score_date"]]["earlier_nights_changed"] += 1
     report_nights(context, published, facts)
     return dg.MaterializeResult(metadata=published_facts(published))

@@ -11,8 +11,10 @@ from ml_pipeline.contracts.tables import (
     DECISION_SCHEMA,
     DRIFT_SCHEMA,
     LABEL_TYPES,
+    LATE_ARRIVALS_SCHEMA,
     PERFORMANCE_SCHEMA,
     QUARANTINE_SCHEMA,
+    RESTATEMENTS_SCHEMA,
     scores_schema,
 )
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
@@ -113,6 +115,8 @@ def _monitoring(site: Site) -> list[View]:
         ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
+        ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),
+        ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
     return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]
 

@@ -5,6 +5,7 @@ import pytest
 
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_between
+from ml_pipeline.operations.late_arrivals import measure_late_arrivals
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site
@@ -18,7 +19,7 @@ left join features on scores.score_date = features.score_date and scores.order_i
 """
 VIEWS = {
     "scores", "score_revisions", "labels", "orders", "returns", "products", "performance", "drift",
-    "retraining_decisions", "features", "quarantine", "promotions",
+    "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements",
 }  # fmt: skip
 
 
@@ -52,6 +53,20 @@ def test_a_corrected_outcome_is_shown_once_as_last_known(scored_shop: Site) -> N
     frame = landed.to_pandas().sort_values(["score_date", "known_at"]).drop_duplicates("order_id", keep="last")
     assert ask(scored_shop, "select sum(is_sent_back::int) from returns") == [(int(frame["is_sent_back"].sum()),)]
     assert ask(scored_shop, "select count(*) from labels") == [(orders,)]
+
+
+def test_what_came_late_and_what_it_would_have_changed_are_shown(scored_shop_copy: Site) -> None:
+    """The shop corrects two returns on 3 April and one on each of 6 and 7 April, all five nights after the wrong one."""
+    site = scored_shop_copy
+    measure_late_arrivals(site, nights_between(date(2024, 4, 3), date(2024, 4, 7)))
+    late = "select score_date::varchar, source, kind, nights_late, rows, nights_changed from late_arrivals order by 1"
+    assert ask(site, late) == [
+        ("2024-04-03", "returns", "correction", 5, 2, 5),
+        ("2024-04-06", "returns", "correction", 5, 1, 5),
+        ("2024-04-07", "returns", "correction", 5, 1, 5),
+    ]
+    assert ask(site, "select count(*), count(distinct affected_night) from restatements") == [(15, 9)]
+    assert ask(site, "select bool_and(content_hash <> content_hash_in_hindsight) from restatements") == [(True,)]
 
 
 def test_nothing_changed_is_not_rebuilt(scored_shop_copy: Site) -> None:
