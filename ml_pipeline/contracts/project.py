@@ -40,11 +40,17 @@ class ConnectorContract(_Frozen):
 
 
 class LabelContract(_Frozen):
-    """The outcome to predict. ``horizon_nights`` after a night, all but stragglers of its labels are known."""
+    """The outcome to predict. ``horizon_nights`` after a night, all but stragglers of its labels are known.
+
+    ``max_untimely_share`` puts a number on "all but": of the rows of a block, so many may have their label later than the
+    horizon (or not at all), and so many may have had it at their own cutoff already, when there was nothing left to
+    predict. With more of either no model is trained.
+    """
 
     model: str = Field(pattern=_IDENTIFIER)
     name: str = Field(pattern=_IDENTIFIER)
     horizon_nights: int = Field(ge=1, le=60)
+    max_untimely_share: float = Field(default=0.05, ge=0, le=1)
 
 
 class BaselineContract(_Frozen):
@@ -54,8 +60,14 @@ class BaselineContract(_Frozen):
     keys: tuple[str, ...]
 
 
+Embargo = Literal["label_horizon", "longest_window"]
+
+
 class TrainingContract(_Frozen):
-    """Lengths of the time blocks, and LightGBM's parameters. A block ends a gap before the next one begins."""
+    """Lengths of the time blocks, and LightGBM's parameters. A block ends a gap before the next one begins.
+
+    ``embargo`` says what the gap is derived from; ``domain/splits.py`` gives the rule and the reasons for each.
+    """
 
     warmup_nights: int = Field(ge=0)
     early_stop_nights: int = Field(ge=1)
@@ -65,6 +77,23 @@ class TrainingContract(_Frozen):
     max_trees: int = Field(ge=1)
     patience_trees: int = Field(ge=1)
     lightgbm: dict[str, float | int | str | bool]
+    embargo: Embargo = "label_horizon"
+
+
+class AuditContract(_Frozen):
+    """How much the leakage audits try each time that something is built, trained or scored.
+
+    Attributes:
+        sampled_nights: nights of a run that are built again in each way, evenly spread.
+        oracle_cells: cells that are recomputed by the oracle, if the use case brings one.
+        proxy_share: a feature that reaches this share of the model's lift over chance, alone, is named.
+        proxy_lift_lost: it is an alarm if the model loses this share of its lift without what is named.
+    """
+
+    sampled_nights: int = Field(default=3, ge=1)
+    oracle_cells: int = Field(default=50, ge=1)
+    proxy_share: float = Field(default=0.95, gt=0)
+    proxy_lift_lost: float = Field(default=0.5, gt=0, le=1)
 
 
 class DecisionContract(_Frozen):
@@ -131,6 +160,7 @@ class ProjectContract(_Frozen):
     training: TrainingContract
     decision: DecisionContract
     promotion: PromotionContract
+    audits: AuditContract = AuditContract()
     monitoring: MonitoringContract
     default_run: DefaultRunContract
 

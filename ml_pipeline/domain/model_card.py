@@ -2,8 +2,7 @@
 
 from ml_pipeline.contracts.project import ProjectContract
 from ml_pipeline.domain.evaluation import Metrics
-from ml_pipeline.domain.splits import Blocks
-from ml_pipeline.nights import Night
+from ml_pipeline.domain.split_report import SplitReport, split_markdown
 
 _SHOWN = (
     "log_loss",
@@ -17,20 +16,15 @@ _SHOWN = (
 
 
 def model_card(
-    project: ProjectContract, *, trained_on: Night, feature_set_version: str, blocks: Blocks,
-    rows_by_block: dict[str, int], model: Metrics, baseline: Metrics, calibrator: str, threshold: float,
-    gain_by_feature: dict[str, float],
+    project: ProjectContract, *, feature_set_version: str, split: SplitReport, model: Metrics, baseline: Metrics,
+    calibrator: str, threshold: float, gain_by_feature: dict[str, float],
 ) -> str:  # fmt: skip
     """Markdown of the card."""
-    nights = "\n".join(
-        f"| {block.purpose} | {block.first} | {block.last} | {rows_by_block[block.purpose]:,} |"
-        for block in blocks.in_order
-    )
     metrics = "\n".join(f"| {name} | {getattr(model, name):.4f} | {getattr(baseline, name):.4f} |" for name in _SHOWN)
     total = sum(gain_by_feature.values()) or 1.0
     leading = sorted(gain_by_feature.items(), key=lambda item: (-item[1], item[0]))[:15]
     gains = "\n".join(f"| {name} | {gain / total:.1%} |" for name, gain in leading)
-    return f"""# {project.title}: model of the night {trained_on}
+    return f"""# {project.title}: model of the night {split.trained_on}
 
 {project.description}
 
@@ -40,11 +34,7 @@ Decision threshold {threshold:.4f} (a miss costs {project.decision.cost_miss:g},
 
 ## Nights
 
-| block | first | last | rows |
-| --- | --- | --- | --- |
-{nights}
-
-Blocks are parted by {blocks.gap_nights} unused nights, the label horizon. Every label was known by the cutoff of {trained_on}.
+{split_markdown(split)}
 
 ## Test block, against the baseline ({project.baseline.feature})
 

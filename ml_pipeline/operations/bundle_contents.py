@@ -11,12 +11,14 @@ from ml_pipeline.domain.evaluation import Metrics, evaluate
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, encoder_from_json
 from ml_pipeline.domain.model_card import model_card
 from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.split_report import SplitReport
 from ml_pipeline.domain.splits import Blocks
 from ml_pipeline.domain.training import TrainedTrees
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.model_bundle import ModelBundle, json_bytes, parquet_bytes
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.split_report import SPLIT_FILE
 from ml_pipeline.operations.training_rows import LabelledRows
 
 _REFERENCE_ROWS = 5000
@@ -78,15 +80,14 @@ def load_scorer(bundle: ModelBundle) -> Scorer:
 
 
 def bundle_files(
-    site: Site, rows: LabelledRows, blocks: Blocks, *, model: FittedModel, contest: Contest, night: Night
+    site: Site, rows: LabelledRows, blocks: Blocks, *, model: FittedModel, contest: Contest, split: SplitReport
 ) -> dict[str, bytes]:
-    """Every file of the bundle but the manifest."""
+    """Every file of the bundle but the manifest; ``split`` is the report of the blocks."""
     mine, theirs = contest.model_metrics, contest.baseline_metrics
     counts = {block.purpose: len(rows.block(block).labels) for block in blocks.in_order}
     card = model_card(
-        site.project, trained_on=night, feature_set_version=site.sql.feature_set_version, blocks=blocks,
-        rows_by_block=counts, model=mine, baseline=theirs, calibrator=model.calibrator.kind, threshold=model.threshold,
-        gain_by_feature=model.trees.gain_by_feature,
+        site.project, feature_set_version=site.sql.feature_set_version, split=split, model=mine, baseline=theirs,
+        calibrator=model.calibrator.kind, threshold=model.threshold, gain_by_feature=model.trees.gain_by_feature,
     )  # fmt: skip
     return {
         "model.txt": model.trees.text.encode(),
@@ -96,6 +97,7 @@ def bundle_files(
         "metrics.json": json_bytes({"test": {"model": mine.as_dict(), "baseline": theirs.as_dict()}, "rows": counts}),
         "baseline.parquet": parquet_bytes(_baseline_table(site, rows)),
         "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
+        SPLIT_FILE: json_bytes(split.as_json()),
         "model_card.md": card.encode(),
         **{f"feature_set/{name}": content for name, content in site.sql.feature_set_files().items()},
     }

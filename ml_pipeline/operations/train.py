@@ -8,24 +8,32 @@ from ml_pipeline.domain.calibration import Calibrator, fit_calibrator
 from ml_pipeline.domain.decision import cost_threshold
 from ml_pipeline.domain.feature_matrix import fit_encoder
 from ml_pipeline.domain.scoring import Scorer, raw_scores
-from ml_pipeline.domain.splits import Blocks, split_blocks
+from ml_pipeline.domain.split_report import SplitReport
+from ml_pipeline.domain.splits import Blocks
 from ml_pipeline.domain.training import train_trees
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, read_bundle, read_manifest, write_bundle
 from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.operations.audit import Audit
+from ml_pipeline.operations.audit_split import audit_split, require_sound
 from ml_pipeline.operations.build import LABELS
 from ml_pipeline.operations.bundle_contents import FittedModel, bundle_facts, bundle_files, load_scorer, measure
 from ml_pipeline.operations.register import draw_plots, plots_folder, register
 from ml_pipeline.operations.site import Site, features_table
-from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
+from ml_pipeline.operations.split_report import describe
+from ml_pipeline.operations.training_rows import LabelledRows, Split, open_split, training_blocks
 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training; ``is_new`` is False if the same inputs had been trained before."""
+    """A finished training; ``is_new`` is False if the same inputs had been trained before.
+
+    ``split_audit`` is what the rows of its blocks were held against before a tree was grown; it has no violation.
+    """
 
     bundle: ModelBundle
     is_new: bool
+    split_audit: Audit
 
 
 def train(site: Site, night: Night) -> Training:
@@ -33,25 +41,29 @@ def train(site: Site, night: Night) -> Training:
 
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
+        SplitError: the blocks or their labels are not what they must be. Nothing is trained in any of these cases.
     """
-    blocks = _blocks(site, night)
+    split = open_split(site, night)
+    report = describe(site, split)
+    audit = audit_split(site, split, report)
+    require_sound(audit, night)
     existing = find_training(site, night)
     if existing is None:
-        bundle = _train_anew(site, blocks, night)
+        bundle = _train_anew(site, split, report)
     else:
         bundle = existing
         if not plots_folder(site, bundle.version).exists():
-            draw_plots(site, bundle, measure(site, _rows(site, blocks, night), blocks, load_scorer(bundle)))
+            draw_plots(site, bundle, measure(site, split.rows, split.blocks, load_scorer(bundle)))
     register(site, bundle)
-    return Training(bundle, is_new=existing is None)
+    return Training(bundle, is_new=existing is None, split_audit=audit)
 
 
-def _train_anew(site: Site, blocks: Blocks, night: Night) -> ModelBundle:
-    rows = _rows(site, blocks, night)
-    model = _fit(site, rows, blocks)
+def _train_anew(site: Site, split: Split, report: SplitReport) -> ModelBundle:
+    rows, blocks, night = split.rows, split.blocks, split.night
+    model = fit_model(site, rows, blocks)
     site.progress(f"trained {model.trees.tree_count} trees on nights {blocks.train.first} to {blocks.train.last}")
     contest = measure(site, rows, blocks, model.scorer)
-    files = bundle_files(site, rows, blocks, model=model, contest=contest, night=night)
+    files = bundle_files(site, rows, blocks, model=model, contest=contest, split=report)
     facts = bundle_facts(site, rows, blocks, model=model, night=night)
     facts["inputs_hash"] = _inputs_hash(site, blocks, night)
     bundle = write_bundle(site.models, files, facts, label=str(night))
@@ -59,25 +71,13 @@ def _train_anew(site: Site, blocks: Blocks, night: Night) -> ModelBundle:
     return bundle
 
 
-def _rows(site: Site, blocks: Blocks, night: Night) -> LabelledRows:
-    table = features_table(site.sql)
-    return labelled_rows(site, table, first=blocks.train.first, last=blocks.test.last, known_by=night)
-
-
 def find_training(site: Site, night: Night) -> ModelBundle | None:
     """The bundle that a training as of ``night`` would make again, None if something has changed or it never ran."""
-    inputs_hash = _inputs_hash(site, _blocks(site, night), night)
+    inputs_hash = _inputs_hash(site, training_blocks(site, night), night)
     for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
         if read_manifest(path).get("inputs_hash") == inputs_hash:
             return read_bundle(site.models, path.parent.name)
     return None
-
-
-def _blocks(site: Site, night: Night) -> Blocks:
-    return split_blocks(
-        site.project.training, trained_on=night, first_night=site.project.first_night,
-        label_horizon_nights=site.project.label.horizon_nights,
-    )  # fmt: skip
 
 
 def _inputs_hash(site: Site, blocks: Blocks, night: Night) -> str:
@@ -97,7 +97,8 @@ def _what_can_change_a_model(site: Site) -> dict[str, object]:
     return site.project.model_dump(mode="json", include=parts)
 
 
-def _fit(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:
+def fit_model(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:
+    """Encoder, trees, calibrator and threshold, each from its own block of ``rows``."""
     train_rows = rows.block(blocks.train)
     encoder = fit_encoder(train_rows.rows, site.sql.features)
     early = rows.block(blocks.early_stop)

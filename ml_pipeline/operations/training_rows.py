@@ -1,5 +1,6 @@
-"""The rows that a training may see: features of its blocks with the labels known by its night."""
+"""The split of a training: its blocks, and the rows that it may see, with the labels known by its night."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,10 @@ from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.labelling import match_labels
-from ml_pipeline.domain.splits import Block
+from ml_pipeline.domain.splits import Block, Blocks, split_blocks
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.build import LABELS
-from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.site import Site, features_table
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,81 @@ class LabelledRows:
         return LabelledRows(self.rows.take(pa.array(chosen)), self.labels[chosen])
 
 
+@dataclass(frozen=True)
+class Split:
+    """What a training as of ``night`` works with.
+
+    Attributes:
+        night: the night of the training.
+        blocks: its blocks.
+        rows: the labelled rows from the first night of the train block to the last one of the test block.
+        features: all rows of these nights, also those without a known label.
+        labels: the label table from the first of these nights to ``night``, as it was read to label ``rows``.
+    """
+
+    night: Night
+    blocks: Blocks
+    rows: LabelledRows
+    features: pa.Table
+    labels: pa.Table
+
+
+def open_split(site: Site, night: Night) -> Split:
+    """Read the split of a training as of ``night``, from partitions up to it.
+
+    Raises:
+        ValueError: too little history. LookupError: features or labels of a needed night are missing.
+    """
+    blocks = training_blocks(site, night)
+    first, last = blocks.train.first, blocks.test.last
+    features, labels = _read(site, features_table(site.sql), first=first, last=last, known_by=night)
+    return Split(night, blocks, _label(features, labels, site.project.entity_key), features, labels)
+
+
+def training_blocks(site: Site, night: Night) -> Blocks:
+    """The blocks of a training as of ``night``; raises ValueError if there is too little history."""
+    return split_blocks(
+        site.project.training, trained_on=night, first_night=site.project.first_night,
+        label_horizon_nights=site.project.label.horizon_nights, label_window_nights=label_window_nights(site),
+    )  # fmt: skip
+
+
+def label_window_nights(site: Site) -> int:
+    """The longest lookback of feature models on a source that the label is made from, 0 if they read none."""
+    told_by = site.sql.lookbacks(site.sql.needed_for([site.project.label.model]))
+    windows = site.sql.lookbacks(site.sql.feature_models)
+    return max((days or 0 for source, days in windows.items() if told_by.get(source) is not None), default=0)
+
+
 def labelled_rows(site: Site, table: str, *, first: Night, last: Night, known_by: Night) -> LabelledRows:
     """Rows of feature table ``table`` for nights ``first`` to ``last``, with labels from partitions up to ``known_by``.
 
     Raises:
         LookupError: a night's features or labels were never built; names them and what to materialise.
     """
+    features, labels = _read(site, table, first=first, last=last, known_by=known_by)
+    return _label(features, labels, site.project.entity_key)
+
+
+def _read(site: Site, table: str, *, first: Night, last: Night, known_by: Night) -> tuple[pa.Table, pa.Table]:
     nights = nights_between(first, last)
     require_built(site, table, nights)
     label_nights = nights_between(first, known_by)
     require_built(site, LABELS, label_nights)
-    key = site.project.entity_key
-    rows = site.tables.read(table, nights)
     # A total order: equal rows in another order would grow other trees.
-    rows = rows.sort_by([(name, "ascending") for name in (SCORE_DATE, *key)])
-    labels = match_labels(rows, site.tables.read(LABELS, label_nights), key)
-    is_known = ~np.isnan(labels)
-    return LabelledRows(rows.filter(pa.array(is_known)).combine_chunks(), labels[is_known])
+    order = [(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)]
+    return site.tables.read(table, nights).sort_by(order), site.tables.read(LABELS, label_nights)
+
+
+def _label(features: pa.Table, labels: pa.Table, key: Sequence[str]) -> LabelledRows:
+    found = match_labels(features, labels, key)
+    is_known = ~np.isnan(found)
+    return LabelledRows(features.filter(pa.array(is_known)).combine_chunks(), found[is_known])
 
 
 def require_built(site: Site, table: str, nights: tuple[Night, ...]) -> None:
     """Raise LookupError if a night of a built table is missing: an absent night must not pass for an empty one."""
-    published = site.tables.published(table)
+    published = site.tables.published(table, nights)
     missing = [night for night in nights if night not in published]
     if missing:
         asset = table.split("/", maxsplit=1)[0]

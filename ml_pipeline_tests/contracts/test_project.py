@@ -37,3 +37,22 @@ def test_an_unknown_time_zone_is_refused_when_the_project_is_read(shop_project: 
     entry = yaml.safe_load((shop_project / "project.yml").read_text(encoding="utf-8"))
     with pytest.raises(ValidationError, match="timezone"):
         ProjectContract.model_validate(entry | {"timezone": "Europe/Berlni"})
+
+
+def test_a_project_from_before_the_embargo_was_a_choice_keeps_its_meaning(shop_project: Path) -> None:
+    text = (shop_project / "project.yml").read_text(encoding="utf-8")
+    assert "embargo" not in text
+    assert "max_untimely_share" not in text
+    project = load_project(shop_project)
+    assert (project.training.embargo, project.label.max_untimely_share) == ("label_horizon", 0.05)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("training", "embargo", "none"), ("label", "max_untimely_share", 1.5), ("label", "max_untimely_share", -0.1)],
+)
+def test_a_bad_embargo_or_share_is_refused(shop_project: Path, part: str, field: str, value: object) -> None:
+    entry = yaml.safe_load((shop_project / "project.yml").read_text(encoding="utf-8"))
+    entry[part][field] = value
+    with pytest.raises(ValidationError, match=field):
+        ProjectContract.model_validate(entry)

@@ -1,4 +1,3 @@
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -6,9 +5,9 @@ import pytest
 from ml_pipeline.contracts.project import load_project
 from ml_pipeline.domain.evaluation import Metrics
 from ml_pipeline.domain.model_card import model_card
-from ml_pipeline.domain.splits import split_blocks
+from ml_pipeline.domain.split_report import split_markdown
+from ml_pipeline_tests.domain.test_split_report import REPORT
 
-NIGHT = date(2024, 5, 5)
 MODEL = Metrics(480, 0.4042, 0.4399, 0.5194, 0.1737, 0.8130, 0.7618, 0.0589)
 BASELINE = Metrics(480, 0.4042, 0.4100, 0.5928, 0.2034, 0.7347, 0.6275, 0.0676)
 
@@ -16,12 +15,10 @@ BASELINE = Metrics(480, 0.4042, 0.4100, 0.5928, 0.2034, 0.7347, 0.6275, 0.0676)
 @pytest.fixture
 def card(shop_project: Path) -> str:
     project = load_project(shop_project)
-    blocks = split_blocks(project.training, trained_on=NIGHT, first_night=project.first_night, label_horizon_nights=4)
     gains = {f"feature_{number:02d}": float(number) for number in range(20)}
     return model_card(
-        project, trained_on=NIGHT, feature_set_version="abc123", blocks=blocks,
-        rows_by_block={"train": 1234, "early_stop": 400, "calibrate": 480, "test": 480}, model=MODEL, baseline=BASELINE,
-        calibrator="sigmoid", threshold=1 / 3, gain_by_feature=gains,
+        project, feature_set_version="abc123", split=REPORT, model=MODEL, baseline=BASELINE, calibrator="sigmoid",
+        threshold=1 / 3, gain_by_feature=gains,
     )  # fmt: skip
 
 
@@ -35,6 +32,7 @@ def test_the_card_names_the_nights_and_the_rows_of_each_block(card: str) -> None
     assert "| train | 2024-02-18 | 2024-03-16 | 1,234 |" in card
     assert "| test | 2024-04-20 | 2024-05-01 | 480 |" in card
     assert "parted by 4 unused nights" in card
+    assert split_markdown(REPORT) in card.split("## Nights")[1].split("## Test block", maxsplit=1)[0]
 
 
 def test_the_card_sets_the_model_beside_the_baseline(card: str) -> None:
@@ -53,10 +51,8 @@ def test_the_card_names_the_fifteen_leading_features_by_share_of_gain(card: str)
 
 def test_a_model_without_a_split_still_has_a_card(shop_project: Path) -> None:
     project = load_project(shop_project)
-    blocks = split_blocks(project.training, trained_on=NIGHT, first_night=project.first_night, label_horizon_nights=4)
-    rows = dict.fromkeys(("train", "early_stop", "calibrate", "test"), 0)
     card = model_card(
-        project, trained_on=NIGHT, feature_set_version="x", blocks=blocks, rows_by_block=rows, model=MODEL,
-        baseline=BASELINE, calibrator="isotonic", threshold=0.5, gain_by_feature={"only": 0.0},
+        project, feature_set_version="x", split=REPORT, model=MODEL, baseline=BASELINE, calibrator="isotonic",
+        threshold=0.5, gain_by_feature={"only": 0.0},
     )  # fmt: skip
     assert "| only | 0.0% |" in card

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -9,11 +10,15 @@ from mlflow import MlflowClient
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.model_bundle import BundleError, read_bundle
 from ml_pipeline.io.table_store import NightInputs
+from ml_pipeline.operations import train as training
+from ml_pipeline.operations.audit_split import SplitError, check_split
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import find_training, train
+from ml_pipeline.operations.training_rows import Split, open_split
 from ml_pipeline_tests.conftest import SHOP_TRAINED_ON, open_test_site
+from ml_pipeline_tests.operations.test_audit_split import MUTANTS, Mutant
 
 
 def edited(site: Site, path: str, old: str, new: str) -> Site:
@@ -29,7 +34,7 @@ def test_a_bundle_holds_all_that_scoring_and_judging_need(scored_shop: Site) -> 
     assert bundle is not None
     assert set(bundle.manifest["files"]) >= {
         "model.txt", "calibrator.json", "threshold.json", "feature_columns.json", "metrics.json", "baseline.parquet",
-        "reference.parquet", "model_card.md", "feature_set/staging/spine.sql", "feature_set/features/features.yml",
+        "reference.parquet", "split.json", "model_card.md", "feature_set/staging/spine.sql", "feature_set/features/features.yml",
     }  # fmt: skip
     assert bundle.feature_set.feature_set_version == scored_shop.sql.feature_set_version
     assert load_scorer(bundle).threshold == pytest.approx(1 / 3)
@@ -88,6 +93,27 @@ def test_too_little_history_is_refused_before_anything_is_read(built_shop: Site)
     with pytest.raises(ValueError, match="needs at least"):
         train(built_shop, date(2024, 3, 20))
     assert not built_shop.models.exists()
+
+
+@pytest.mark.parametrize("mutant", [mutant for mutant, _ in MUTANTS], ids=[mutant.__name__ for mutant, _ in MUTANTS])
+def test_a_broken_split_grows_no_tree_and_leaves_nothing(
+    built_shop: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutant: Mutant
+) -> None:
+    def broken(site: Site, night: date) -> Split:
+        return mutant(site, open_split(site, night))
+
+    said: list[str] = []
+    elsewhere = dataclasses.replace(built_shop, data=tmp_path, tracking_uri="", progress=said.append)
+    monkeypatch.setattr(training, "open_split", broken)
+    with pytest.raises(SplitError, match="nothing was trained as of 2024-05-05"):
+        train(elsewhere, SHOP_TRAINED_ON)
+    assert (said, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_training_hands_out_the_audit_of_its_split(scored_shop_copy: Site) -> None:
+    found = train(scored_shop_copy, SHOP_TRAINED_ON).split_audit
+    assert found == check_split(scored_shop_copy, SHOP_TRAINED_ON)
+    assert (found.trials > 5_000, found.violations) == (True, ())
 
 
 def test_missing_features_or_labels_are_named(landed_shop: Site) -> None:
