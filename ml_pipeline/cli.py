@@ -7,12 +7,18 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_features import features
 from ml_pipeline.settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Nightly batch machine learning that cannot look into the future."""
+    context.obj = lambda: _site(Settings()).sql
+
+
+main.add_command(features)
 
 
 @main.command()
@@ -64,45 +70,6 @@ def query(sql: str) -> None:
             raise click.ClickException(str(error)) from error
         if answer is not None:
             answer.show(max_width=200, max_rows=200)
-
-
-@main.group()
-def features() -> None:
-    """The feature catalogue."""
-
-
-@features.command("list")
-def list_features() -> None:
-    """Every feature: its model, the window that it looks at, its unit, and its declared direction."""
-    sql = _site(Settings()).sql
-    catalogue = _catalogue(sql)
-    click.echo(f"{len(catalogue)} features, version {sql.feature_set_version}")
-    for name, (model, column) in catalogue.items():
-        unit = column.type if column.type == "category" else column.unit
-        click.echo(f"  {name:45} {model.name:28} {column.window:18} {unit:22} {column.direction or ''}".rstrip())
-
-
-@features.command("show")
-@click.argument("name")
-def show_feature(name: str) -> None:
-    """One feature: what it means, the sources it is made from with their lookbacks, and its SQL."""
-    sql = _site(Settings()).sql
-    if name not in (catalogue := _catalogue(sql)):
-        raise click.ClickException(f"there is no feature {name}; ml-pipeline features list names them all")
-    model, column = catalogue[name]
-    reads = sql.lookbacks(sql.needed_for([model.name]))
-    sources = ", ".join(f"{source} ({f'{days} days' if days else 'reference'})" for source, days in reads.items())
-    click.echo(f"{column.name}: {column.description} Window: {column.window}; unit: {column.unit or column.type}.")
-    click.echo(f"sources: {sources}\nmodel: {model.path}, {sql.contracts[model.name].grain}\n\n{model.text}")
-
-
-def _catalogue(sql: Any) -> dict[str, tuple[Any, Any]]:
-    """Model and contract of each feature by name, in the order of the table."""
-    return {
-        column.name: (model, column)
-        for model in sql.in_folder("features")
-        for column in sql.contracts[model.name].columns
-    }
 
 
 @main.command()

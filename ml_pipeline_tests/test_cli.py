@@ -122,25 +122,3 @@ def test_init_makes_both_stores_and_can_be_repeated(shop_site: Site, mlflow_temp
         ROOT / "ml_pipeline" / "dagster.yaml"
     ).read_bytes()
     assert shop_site.registry.version_of("none") is None
-
-
-def test_the_catalogue_lists_every_feature_once_in_the_order_of_the_table(shop_site: Site) -> None:
-    answer = invoke(shop_site, "features", "list")
-    assert answer.exit_code == 0
-    head, *lines = answer.output.splitlines()
-    assert head == f"{len(shop_site.sql.features)} features, version {shop_site.sql.feature_set_version}"
-    assert [line.split()[0] for line in lines] == [feature.name for feature in shop_site.sql.features]
-
-
-def test_a_feature_is_shown_with_its_sources_and_their_lookbacks(shop_site: Site) -> None:
-    model = next(model for model in shop_site.sql.in_folder("features") if "stg_returns" in model.refs)
-    name = shop_site.sql.contracts[model.name].columns[0].name
-    answer = invoke(shop_site, "features", "show", name)
-    assert answer.exit_code == 0
-    assert answer.output.startswith(f"{name}: ")
-    assert "returns (28 days)" in answer.output and model.path in answer.output and model.text in answer.output
-
-
-def test_a_feature_that_does_not_exist_is_no_traceback(shop_site: Site) -> None:
-    answer = invoke(shop_site, "features", "show", "nonsense")
-    assert answer.exit_code == 1 and "there is no feature nonsense" in answer.output

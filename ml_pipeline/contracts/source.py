@@ -86,7 +86,7 @@ class SourceContract(BaseModel):
         missing = [name for name in (*self.key, KNOWN_AT) if name not in names]
         if missing:
             raise ValueError(f"source {self.name}: columns {missing} are needed but not declared")
-        reserved = sorted({SCORE_DATE, KNOWN_ON, "cutoff_at"} & set(names))
+        reserved = sorted({SCORE_DATE, KNOWN_ON, "cutoff_at", "superseded_on"} & set(names))
         if reserved:
             raise ValueError(f"source {self.name}: columns {reserved} are added by the pipeline; rename yours")
         return self

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from ml_pipeline.defs.audits import FEATURE_AUDITS, audit_specs, audited
+from ml_pipeline.defs.lineage import column_lineage, declared_tests
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
 from ml_pipeline.defs.reporting import (
     Report,
@@ -10,15 +12,10 @@ from ml_pipeline.defs.reporting import (
     report_nights,
     row_counts,
     run_or_refuse,
-    sample_nights,
 )
 from ml_pipeline.defs.resources import SiteResource
-from ml_pipeline.operations.audit import rebuild_alone
 from ml_pipeline.operations.build import LABELS, build_features, build_labels
 from ml_pipeline.operations.site import features_table
-
-NIGHT_ALONE = "same_as_the_night_alone"
-_AUDITED_NIGHTS = 3
 
 
 def _deps(models: tuple[str, ...]) -> list[dg.AssetDep]:
@@ -47,28 +44,20 @@ _LABEL_COLUMNS = [
     backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="features", kinds={"duckdb", "deltalake"},
     owners=[_PROJECT.project.owner], pool="building", code_version=_PROJECT.feature_set_version,
     metadata={"dagster/column_schema": column_schema(_FEATURE_COLUMNS)},
-    check_specs=[
-        dg.AssetCheckSpec(NIGHT_ALONE, asset="features", blocking=True, description=(
-            "Sampled nights, rebuilt with every later partition out of reach, give the same bytes."
-        )),
-    ],
+    check_specs=audit_specs("features", FEATURE_AUDITS),
 )  # fmt: skip
 def features(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
     """One row per row of the spine: what the night knew at its cutoff, and nothing later."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     published = run_or_refuse(lambda: build_features(here, nights))
-    built = here.tables.published(features_table(here.sql))
+    built = here.tables.published(features_table(here.sql), nights)
     report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
-    audit = rebuild_alone(here, sample_nights(nights, _AUDITED_NIGHTS))
-    yield dg.AssetCheckResult(
-        check_name=NIGHT_ALONE,
-        passed=not audit.violations,
-        metadata={"trials": audit.trials, "violations": list(audit.violations)},
-    )
-    yield dg.MaterializeResult(
-        metadata={**published_facts(published), "feature_set_version": here.sql.feature_set_version}
-    )
+    yield from audited(here, FEATURE_AUDITS, nights, "features")
+    yield dg.MaterializeResult(metadata={
+        **published_facts(published), "feature_set_version": here.sql.feature_set_version,
+        "model_tests": declared_tests(here.sql), "dagster/column_lineage": column_lineage(here.sql),
+    })  # fmt: skip
 
 
 @dg.asset(
@@ -81,6 +70,6 @@ def labels(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Material
     nights = nights_of(context)
     here = site.open(context.log.info)
     published = run_or_refuse(lambda: build_labels(here, nights))
-    built = here.tables.published(LABELS)
+    built = here.tables.published(LABELS, nights)
     report_nights(context, published, row_counts({night: built[night].rows for night in nights}))
     return dg.MaterializeResult(metadata=published_facts(published))

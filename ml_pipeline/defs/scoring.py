@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ml_pipeline.contracts.tables import scores_schema
+from ml_pipeline.defs.audits import SCORE_AUDITS, audit_specs, audited
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
 from ml_pipeline.defs.reporting import REFUSALS, Report, nights_of, passed, published_facts, refused, report_nights
 from ml_pipeline.defs.resources import SiteResource
@@ -42,6 +43,7 @@ _COLUMNS = entity_columns() + [
         dg.AssetCheckSpec(FIT_TO_PUBLISH, asset=SCORES, blocking=True, description=(
             "As many rows as the spine, keys unique, probabilities in [0, 1] and not all alike; else nothing is published."
         )),
+        *audit_specs(SCORES, SCORE_AUDITS),
     ],
 )  # fmt: skip
 def scores(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
@@ -54,11 +56,12 @@ def scores(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
         check, failure = refused(FIT_TO_PUBLISH, error)
         yield check
         raise failure from error
-    published = here.tables.published(SCORES)
+    published = here.tables.published(SCORES, nights)
     report_nights(context, outcome.published, {
         night: {"dagster/row_count": published[night].rows, "model_version": outcome.version_by_night[night],
                 "content_hash": published[night].content_hash}
         for night in nights
     })  # fmt: skip
     yield passed(FIT_TO_PUBLISH, nights_audited=len(outcome.audits), rows=outcome.published.rows)
+    yield from audited(here, SCORE_AUDITS, nights, SCORES)
     yield dg.MaterializeResult(metadata=published_facts(outcome.published))

@@ -2,31 +2,41 @@
 
 import dagster as dg
 
+from ml_pipeline.defs.audits import TRAINING_AUDITS, check_result, proxy_facts
 from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
-from ml_pipeline.defs.reporting import image, nights_of, run_or_refuse
+from ml_pipeline.defs.reporting import Report, image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.operations.audit_training import audit_training
 from ml_pipeline.operations.promote import promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.train import find_training, train
 
 _OWNER = sql_project().project.owner
+TRAINED_MODEL = "trained_model"
 
 
 @dg.asset(
     deps=same_night("features", "labels"),
     partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(), retry_policy=RETRY, group_name="training",
     kinds={"lightgbm", "mlflow"}, owners=[_OWNER], pool="training", code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=TRAINED_MODEL, blocking=True, description=description)
+        for name, description in TRAINING_AUDITS.items()
+    ],
 )  # fmt: skip
-def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
     """A calibrated LightGBM model as of the night: bundle, MLflow version, model card, evaluation on the test block."""
     (night,) = nights_of(context)
     here = site.open(context.log.info)
     training = run_or_refuse(lambda: train(here, night))
     bundle = training.bundle
     test = bundle.json("metrics.json")["test"]
+    audits = {"sound_split": training.split_audit} | run_or_refuse(lambda: audit_training(here, night, bundle))
+    for name, audit in audits.items():
+        yield check_result(name, audit, TRAINED_MODEL, **proxy_facts(audit))
     plots = sorted(plots_folder(here, bundle.version).glob("*.png"))
-    return dg.MaterializeResult(metadata={
+    yield dg.MaterializeResult(metadata={
         "model_version": bundle.version, "is_new": training.is_new, "bundle": str(bundle.folder.relative_to(here.data)),
         **{f"test_{name}": value for name, value in test["model"].items()},
         **{f"baseline_{name}": test["baseline"][name] for name in ("log_loss", "brier", "roc_auc", "average_precision")},

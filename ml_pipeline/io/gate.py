@@ -6,7 +6,6 @@ changes the past.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,22 +18,6 @@ from ml_pipeline.nights import Night, NightCalendar
 
 # Ungated rows lie in a schema of their own: a model writes names without a schema, so it cannot spell theirs.
 GATE = "gate"
-
-
-@dataclass(frozen=True)
-class RowsRead:
-    """How many (night, row) pairs a gated relation shows, and how many of them the night could not know or does not look back at.
-
-    Attributes:
-        known_too_late: ``known_at`` lies after the cutoff of the night that sees the row.
-        outside_lookback: the night that landed the row is a later one, or lies before the lookback.
-    """
-
-    source: str
-    lookback_days: int | None
-    rows: int
-    known_too_late: int
-    outside_lookback: int
 
 
 def landed_table(source: str) -> str:
@@ -132,13 +115,3 @@ def _visible(table: str, window: str, columns: Iterable[str]) -> str:
 
 def _window(source: str, lookback_days: int | None) -> str:
     return f"{GATE}.window__{source_relation(source, lookback_days)}"
-
-
-def count_rows_read(connection: duckdb.DuckDBPyConnection, source: str, lookback_days: int | None) -> RowsRead:
-    """Count what the relation behind one ``source()`` shows, by the clocks of its rows alone."""
-    too_old = f"or {KNOWN_ON} <= {SCORE_DATE} - {lookback_days}" if lookback_days else ""
-    counts = connection.execute(
-        f"select count(*), count_if({KNOWN_AT} > cutoff_at), count_if({KNOWN_ON} > {SCORE_DATE} {too_old}) "
-        f"from {source_relation(source, lookback_days)}"
-    ).fetchall()
-    return RowsRead(source, lookback_days, *counts[0])

@@ -14,9 +14,8 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.duckdb_connections import lock_down, utc_connection
+from ml_pipeline.io.feature_shape import require_columns, require_grain
 from ml_pipeline.io.gate import (
-    RowsRead,
-    count_rows_read,
     landing_table,
     load_landed,
     load_nights,
@@ -31,8 +30,6 @@ from ml_pipeline.io.table_store import TableStore
 from ml_pipeline.nights import Night, NightCalendar, lookback_nights, nights_between
 
 _SQL_TYPES = {"category": "varchar", "number": "double"}
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-            "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", '"NULL"')  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,21 +80,11 @@ class GatedRunner:
         with utc_connection(threads=self.threads) as connection:
             models = self.project.with_related(self.project.feature_models)
             self._run(connection, models, first, last)
-            for model in self.project.in_folder("features"):
-                self._require_columns(connection, model, key)
-                _require_grain(connection, model, key)
+            features = self.project.in_folder("features")
+            require_columns(connection, features, self.project.contracts, key)
+            require_grain(connection, features, key)
             self._test(connection, models)
             return _with_utc(connection.sql(self._joined_features(key)).to_arrow_table())
-
-    def rows_read(self, first: Night, last: Night) -> tuple[RowsRead, ...]:
-        """What the gate shows to the feature models of nights ``first`` to ``last``, counted in the gated relations themselves."""
-        models = self.project.feature_models
-        with utc_connection(threads=self.threads) as connection:
-            self._open_gate(connection, models, first, last)
-            return tuple(
-                count_rows_read(connection, source, lookback_days)
-                for source, lookback_days in self.project.sources_read(models)
-            )
 
     def _joined_features(self, key: Sequence[str]) -> str:
         # One statement: chained relations are bound anew with every join, which costs more than the joins of a night.
@@ -155,39 +142,6 @@ class GatedRunner:
             raise _binder_refusal(model, error, self.project) from error
         except duckdb.Error as error:
             raise SqlRefusedError(model.path, _line(model, error), f"cannot run: {error}", "correct the SQL") from error
-
-    def _require_columns(self, connection: duckdb.DuckDBPyConnection, model: SqlModel, key: Sequence[str]) -> None:
-        contract = self.project.contracts[model.name]
-        declared = [*key, *(column.name for column in contract.columns)]
-        built = connection.table(model.name)
-        if sorted(built.columns) != sorted(declared):
-            raise SqlRefusedError(
-                model.path, 1,
-                f"columns differ from {model.folder}.yml: missing {sorted(set(declared) - set(built.columns))}, "
-                f"not declared {sorted(set(built.columns) - set(declared))}",
-                "declare each feature once, and select the entity key, score_date and the features, nothing else",
-            )  # fmt: skip
-        types = dict(zip(built.columns, map(str, built.types), strict=True))
-        for column in contract.columns:
-            if column.type == "number" and not types[column.name].startswith(_NUMBERS):
-                raise SqlRefusedError(
-                    model.path, line_of(model.text, column.name),
-                    f"feature {column.name} is {types[column.name]}, not a number",
-                    f"cast it, or declare it with type: category in {model.folder}.yml",
-                )  # fmt: skip
-
-
-def _require_grain(connection: duckdb.DuckDBPyConnection, model: SqlModel, key: Sequence[str]) -> None:
-    columns = ", ".join(key)
-    doubled = connection.execute(
-        f"select {columns}, count(*) as copies from {model.name} group by {columns} having copies > 1 "
-        f"order by {columns} limit 1"
-    ).fetchall()
-    if doubled:
-        raise SqlRefusedError(
-            model.path, 1, f"more than one row per {columns}, for example {doubled[0]}",
-            "a join fans out; make its right side unique",
-        )  # fmt: skip
 
 
 def _binder_refusal(model: SqlModel, error: duckdb.BinderException, project: SqlProject) -> SqlRefusedError:

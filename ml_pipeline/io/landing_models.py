@@ -115,7 +115,12 @@ def _sums(model: SqlModel, query: exp.Select) -> tuple[tuple[str, ...], dict[str
             continue
         bare = value.this if isinstance(value, exp.Filter) else value
         how = _ADDED_UP_BY.get(type(bare))
-        if how is None or bare.find(exp.Distinct) or len(list(bare.find_all(exp.AggFunc))) > 1:
+        if (
+            how is None
+            or bare.args.get("count")
+            or bare.find(exp.Distinct)
+            or len(list(bare.find_all(exp.AggFunc))) > 1
+        ):
             raise _refused(
                 model, item.alias_or_name, f"{value.sql('duckdb')} cannot be added up over landings",
                 "keep to sum, count, min, max, bool_or and bool_and; divide in the model that reads this one",

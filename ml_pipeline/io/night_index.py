@@ -1,12 +1,13 @@
 """What the Delta logs say of each night, kept in a small SQLite file so that a night need not read years of commits.
 
-It is a cache of the logs: each table's part is caught up from its log before it answers, and is read anew where it does
-not match the log (a restored backup, a table made again). Where the file is lost or broken it is made again. One thing
-only stands nowhere else: from which inputs a night was built again with the same result, which makes no commit. Where
-that is lost, work is repeated and nothing is wrong.
+Opening a Delta table lists its whole log: 2 ms after a year of nightly commits and 16 ms after ten, for every table and
+every question. Here a table's part is caught up by looking for the one commit after the last that is known.
+
+It is a cache of the logs, read anew where it does not match them (a restored backup, a table made again), and made again
+where it is lost or broken. One thing only stands nowhere else: from which inputs a night was built again with the same
+result, which makes no commit. Where that is lost, work is repeated and nothing is wrong.
 """
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -14,17 +15,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from ml_pipeline.io.delta_log import commit_path, fingerprint, read_commit
 from ml_pipeline.io.published_nights import PublishedNight
 from ml_pipeline.nights import Night
 
-NIGHTS_KEY = "nights"
 _TABLES = """
 create table if not exists watermarks (table_name text primary key, version integer, fingerprint text);
 create table if not exists nights (
     table_name text, night text, version integer, content_hash text, inputs_hash text, rows integer, facts text,
     primary key (table_name, night, version)) without rowid;
+create table if not exists files (
+    table_name text, night text, path text, added integer, removed integer,
+    primary key (table_name, night, path)) without rowid;
 create table if not exists built_from (
     table_name text, night text, content_hash text, inputs_hash text,
     primary key (table_name, night, content_hash)) without rowid;
@@ -39,44 +43,52 @@ from (
     group by night
 ) as newest
 left join built_from using (table_name, night, content_hash)
+where rows >= ?
 order by night
 """
+_FILES = """
+select night, path from files
+where table_name = ? and added <= ? and (removed is null or removed > ?) and night between ? and ?
+order by night, path
+"""
+_NEWEST = 1 << 62
 
 Answer = TypeVar("Answer")
 
 
-class Log(Protocol):
-    """What is used of a Delta table's log."""
-
-    def version(self) -> int: ...
-
-    def history(self, limit: int | None = None) -> list[dict[str, Any]]: ...
-
-
 @dataclass(frozen=True)
 class NightIndex:
-    """One SQLite file for all tables of a data root."""
+    """One SQLite file for all tables below ``root``."""
 
-    path: Path
+    root: Path
+
+    @property
+    def path(self) -> Path:
+        return self.root / "night_index.sqlite"
+
+    def version(self, table: str) -> int:
+        """Version of the newest commit of ``table``, -1 if there is none."""
+        return self._ask(lambda connection: _catch_up(connection, table, self.root / table))
 
     def nights(
-        self, table: str, log: Log, log_folder: Path, *, version: int, wanted: Sequence[Night] | None
+        self, table: str, *, version: int | None, wanted: Sequence[Night] | None, least_rows: int = 0
     ) -> dict[Night, PublishedNight]:
-        """Every published night of ``table`` (of ``wanted``, if given) as of ``version``, in night order."""
-        first, last = (str(min(wanted)), str(max(wanted))) if wanted else ("", "9999")
-        if wanted is not None and not wanted:
-            return {}
-
-        def answer(connection: sqlite3.Connection) -> list[tuple[str, str, str, int, str]]:
-            _catch_up(connection, table, log, log_folder)
-            return connection.execute(_NIGHTS, (table, version, first, last)).fetchall()
-
+        """Every published night of ``table`` as of ``version``, in night order: those of ``wanted``, of enough rows."""
+        question = (table, _NEWEST if version is None else version, *_bounds(wanted), least_rows)
+        found = self._ask_of(table, _NIGHTS, question)
         chosen = None if wanted is None else {str(night) for night in wanted}
         return {
             Night.fromisoformat(night): PublishedNight(content_hash, inputs_hash, rows, json.loads(facts))
-            for night, content_hash, inputs_hash, rows, facts in self._ask(answer)
+            for night, content_hash, inputs_hash, rows, facts in found
             if chosen is None or night in chosen
         }
+
+    def files(self, table: str, *, version: int | None, wanted: Sequence[Night] | None) -> list[str]:
+        """Paths, below the table's folder, of the files of ``wanted`` nights (all, if None) as of ``version``."""
+        as_of = _NEWEST if version is None else version
+        found = self._ask_of(table, _FILES, (table, as_of, as_of, *_bounds(wanted)))
+        chosen = None if wanted is None else {str(night) for night in wanted}
+        return [path for night, path in found if chosen is None or night in chosen]
 
     def remember(self, table: str, inputs_hashes: Mapping[tuple[Night, str], str]) -> None:
         """Note that the content (a hash) of these nights also comes from these inputs."""
@@ -87,6 +99,13 @@ class NightIndex:
                     "insert or replace into built_from values (?, ?, ?, ?)", entries
                 )
             )
+
+    def _ask_of(self, table: str, sql: str, question: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        def answer(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            _catch_up(connection, table, self.root / table)
+            return connection.execute(sql, question).fetchall()
+
+        return self._ask(answer)
 
     def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         try:
@@ -102,40 +121,57 @@ class NightIndex:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         # Who may only read the data root gets an index of its own, for the length of the question.
-        is_writable = os.access(self.path if self.path.exists() else self.path.parent, os.W_OK)
+        is_writable = os.access(self.path if self.path.exists() else self.root, os.W_OK)
         with closing(sqlite3.connect(self.path if is_writable else ":memory:", timeout=60)) as connection, connection:
             connection.executescript(_TABLES)
             yield connection
 
 
-def _catch_up(connection: sqlite3.Connection, table: str, log: Log, log_folder: Path) -> None:
-    version = log.version()
+def _bounds(wanted: Sequence[Night] | None) -> tuple[str, str]:
+    if wanted is None:
+        return ("", "9999")
+    return (str(min(wanted)), str(max(wanted))) if wanted else ("9999", "")
+
+
+def _catch_up(connection: sqlite3.Connection, table: str, folder: Path) -> int:
+    """Read the commits that are not known yet; returns the version of the newest one."""
     known = connection.execute("select version, fingerprint from watermarks where table_name = ?", (table,)).fetchone()
-    if known and known[0] <= version and known[1] == _fingerprint(log_folder, known[0]):
-        since = known[0]
-    else:
-        since = -1
-        connection.execute("delete from nights where table_name = ?", (table,))
-    if since == version:
-        return
-    commits = log.history(limit=version - since)
+    version = known[0] if known and fingerprint(folder, known[0]) == known[1] else -1
+    if known and version == -1:
+        for name in ("nights", "files", "watermarks"):
+            connection.execute(f"delete from {name} where table_name = ?", (table,))
+    newest = version
+    while commit_path(folder, newest + 1).exists():
+        newest += 1
+        _take(connection, table, folder, newest)
+    if newest > version:
+        entry = (table, newest, fingerprint(folder, newest))
+        connection.execute("insert or replace into watermarks values (?, ?, ?)", entry)
+    return newest
+
+
+def _take(connection: sqlite3.Connection, table: str, folder: Path, version: int) -> None:
+    commit = read_commit(folder, version)
+    connection.executemany(
+        "update files set removed = ? where table_name = ? and night = ? and path = ?",
+        [(version, table, night, path) for night, path in commit.removed],
+    )
+    connection.executemany(
+        "insert or replace into files values (?, ?, ?, ?, null)",
+        [(table, night, path, version) for night, path in commit.added],
+    )
     connection.executemany(
         "insert or replace into nights values (?, ?, ?, ?, ?, ?, ?)",
         [
-            (table, night, commit["version"], facts["content_hash"], facts["inputs_hash"], facts["rows"],
-             json.dumps(facts["facts"]))
-            for commit in commits
-            for night, facts in json.loads(commit.get(NIGHTS_KEY, "{}")).items()
+            (
+                table,
+                night,
+                version,
+                facts["content_hash"],
+                facts["inputs_hash"],
+                facts["rows"],
+                json.dumps(facts["facts"]),
+            )
+            for night, facts in commit.nights.items()
         ],
-    )  # fmt: skip
-    connection.execute(
-        "insert or replace into watermarks values (?, ?, ?)", (table, version, _fingerprint(log_folder, version))
     )
-
-
-def _fingerprint(log_folder: Path, version: int) -> str:
-    """Of one commit; a log that was restored and written on has another commit of the same number."""
-    try:
-        return hashlib.sha256((log_folder / f"{version:020}.json").read_bytes()).hexdigest()
-    except FileNotFoundError:
-        return ""

@@ -14,7 +14,7 @@ from ml_pipeline.contracts.sql_models import FeatureContract, ModelContract, loa
 from ml_pipeline.io.gate import landed_table, landing_table
 from ml_pipeline.io.landing_models import LandingModel, compile_landing_model
 from ml_pipeline.io.model_test_checks import check_model_tests
-from ml_pipeline.io.sql_checks import normalised_sql, refuse_unsafe
+from ml_pipeline.io.sql_checks import normalised_sql, refuse_unsafe, refuse_unsafe_together
 from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of, render, source_relation
 
 MODEL_FOLDERS = ("staging", "daily", "features", "labels")
@@ -140,7 +140,12 @@ def load_sql_project(folder: Path) -> SqlProject:
     models = _load_models(folder, sources)
     contracts: dict[str, ModelContract] = {}
     for name in MODEL_FOLDERS:
-        contracts |= load_model_contracts(folder / name)
+        described = load_model_contracts(folder / name)
+        if twice := sorted(set(contracts) & set(described)):
+            raise ValueError(
+                f"{folder / name}: models {twice} are described in another folder too; remove one of the entries"
+            )
+        contracts |= described
     for model in models.values():
         _require_known(model, models, contracts)
         refuse_unsafe(model)
@@ -151,9 +156,10 @@ def load_sql_project(folder: Path) -> SqlProject:
             f"the YAML below {folder.name} describes models {absent}, but there is no such .sql file"
         )
     project = SqlProject(folder, load_project(folder), sources, models, contracts)
-    project.needed_for(models)  # refuses a circle now, not in the first night that is built
+    ordered = project.needed_for(models)  # refuses a circle now, not in the first night that is built
     _require_distinct_features(project)
     _require_clocks(project)
+    refuse_unsafe_together(ordered, sources=sources, landing=project.landing_models)
     return project
 
 

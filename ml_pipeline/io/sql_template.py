@@ -125,7 +125,9 @@ class _Reads:
 
     def source(self, name: str, lookback_days: int | None = None) -> str:
         if name not in self._contracts:
-            raise self._refused(f"source('{name}') is not declared", f"sources.yml has {sorted(self._contracts)}")
+            raise self._refused(
+                f"source('{name}') is not declared", f"declared in sources.yml are {sorted(self._contracts)}"
+            )
         if self._contracts[name].reference:
             lookback_days = None
         elif not isinstance(lookback_days, int) or isinstance(lookback_days, bool) or not 1 <= lookback_days <= 400:

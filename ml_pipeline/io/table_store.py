@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.content_hash import content_hash
+from ml_pipeline.io.delta_log import NIGHTS_KEY, read_commit
 from ml_pipeline.io.duckdb_connections import utc_connection
-from ml_pipeline.io.night_index import NIGHTS_KEY, NightIndex
+from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night, contiguous_runs
 
@@ -47,7 +47,7 @@ class TableStore:
                 f"the data root {root.absolute()} holds {found[0]!r} in its path; choose a folder without it"
             )
         self.root = root
-        self._index = NightIndex(root / "night_index.sqlite")
+        self._index = NightIndex(root)
 
     def path(self, table: str) -> Path:
         """Folder of ``table``. Raises ValueError for a name outside the allow-list (no way out of the root)."""
@@ -60,20 +60,18 @@ class TableStore:
 
     def version(self, table: str) -> int:
         """Version of the newest commit, -1 for a table that was never published."""
-        return self._open(table).version() if self.exists(table) else -1
+        return self._index.version(table) if self.exists(table) else -1
 
     def published(
-        self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None
+        self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None, least_rows: int = 0
     ) -> dict[Night, PublishedNight]:
         """Every night ever published (those of ``nights``, if given) as of ``version``; one of zero rows is published too.
 
         ``inputs_hash`` is that of the last build, also where it gave the same content and made no commit.
         """
-        if not self.exists(table) or version == -1:
+        if not self.exists(table):
             return {}
-        log = self._open(table)
-        as_of = log.version() if version is None else version
-        return self._index.nights(table, log, self.path(table) / "_delta_log", version=as_of, wanted=nights)
+        return self._index.nights(table, version=version, wanted=nights, least_rows=least_rows)
 
     def publish(
         self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str]
@@ -132,22 +130,18 @@ class TableStore:
 
         An explicit list is a snapshot; a glob is not.
         """
-        if not self.exists(table) or version == -1:
+        if not self.exists(table):
             return []
-        wanted = None if nights is None else {f"{SCORE_DATE}={night}" for night in nights}
-        names = [unquote(uri.removeprefix("file://")) for uri in self._open(table, version).file_uris()]
-        # Chosen as text: a year of nights is read for every run, and making a Path costs more than reading its footer.
-        return [Path(name) for name in sorted(names) if wanted is None or name.rsplit("/", 2)[-2] in wanted]
+        folder = self.path(table)
+        return [folder / name for name in self._index.files(table, version=version, wanted=nights)]
 
     def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
         """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
-        found = []
-        for path in sorted((self.path(table) / "_delta_log").glob("[0-9]*.json")):
-            actions = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            names = [unquote(action["add"]["path"]) for action in actions if "add" in action]
-            files = sorted(self.path(table) / name for name in names)
+        folder, found = self.path(table), []
+        for version in range(self.version(table) + 1):
+            files = sorted(folder / name for _, name in read_commit(folder, version).added)
             if kept := [file for file in files if file.exists()]:
-                found.append((int(path.stem), kept))
+                found.append((version, kept))
         return found
 
     def read(self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> pa.Table:
@@ -172,10 +166,10 @@ class TableStore:
         """Arrow schema of ``table`` as readers get it."""
         return pa.schema(self._open(table).schema().to_arrow())
 
-    def _open(self, table: str, version: int | None = None) -> "DeltaTable":
+    def _open(self, table: str) -> "DeltaTable":
         from deltalake import DeltaTable
 
-        return DeltaTable(self.path(table), version=version)
+        return DeltaTable(self.path(table))
 
 
 def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:

@@ -1,8 +1,10 @@
 """Builds models for nights: features for the spine, labels for what became known."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +12,7 @@ import pyarrow.compute as pc
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
 from ml_pipeline.io.code_version import engine_version
 from ml_pipeline.io.content_hash import content_hash
+from ml_pipeline.io.gated_runner import GatedRunner
 from ml_pipeline.io.sql_checks import normalised_sql
 from ml_pipeline.io.sql_project import SPINE, SqlProject
 from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of
@@ -17,20 +20,28 @@ from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResul
 from ml_pipeline.nights import Night, contiguous_runs, nights_between
 from ml_pipeline.operations.site import Site, features_table, require_landed
 
-# Longer ranges are built in runs: memory stays flat (0.9 GB for a thousand rows a night), and the lookback that each
-# run reads again, and the night that it builds again alone, stay cheap beside it.
-_LONGEST_RUN_NIGHTS = 46
+# Longer ranges are built in runs: memory stays flat (0.9 GB for a thousand rows a night, two runs side by side), and the
+# lookback that each run reads again, and the night that it builds again alone, stay cheap beside it.
+_LONGEST_RUN_NIGHTS = 31
 LABELS = "labels"
 
 
 @dataclass(frozen=True)
 class _Target:
-    """A table to be built: ``build`` gives its rows for a range of nights, ``model_of`` the model behind a column."""
+    """A table to be built: ``rows_of`` gives its rows for a range of nights, ``model_of`` the model behind a column."""
 
     table: str
     key: tuple[str, ...]
-    build: Callable[[Night, Night], pa.Table]
+    runner: GatedRunner
+    rows_of: Callable[[GatedRunner, Night, Night], pa.Table]
     model_of: Callable[[str], SqlModel]
+
+    def build(self, first: Night, last: Night) -> pa.Table:
+        return self.rows_of(self.runner, first, last)
+
+    def build_alone(self, night: Night) -> pa.Table:
+        """``night`` once more; its rows have been tested in their run, and are now only compared."""
+        return self.rows_of(replace(self.runner, is_tested=False), night, night)
 
 
 def build_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | None = None) -> PublishResult:
@@ -39,7 +50,7 @@ def build_features(site: Site, nights: Sequence[Night], *, sql: SqlProject | Non
     owners = {column.name: model for model in sql.in_folder("features") for column in sql.contracts[model.name].columns}
     landed = _landed_versions(site, sql)
     target = _Target(
-        features_table(sql), sql.project.entity_key, site.runner(sql, landed).build_features,
+        features_table(sql), sql.project.entity_key, site.runner(sql, landed), GatedRunner.build_features,
         lambda column: owners.get(column, sql.models[SPINE]),
     )  # fmt: skip
     return _publish_stale(site, _feature_inputs(site, sql, nights, landed), target)
@@ -56,10 +67,9 @@ def build_labels(site: Site, nights: Sequence[Night]) -> PublishResult:
     """Publish the labels that became known to ``nights``: a night's partition never changes afterwards."""
     model = site.sql.models[site.project.label.model]
     landed = _landed_versions(site, site.sql)
-    runner = site.runner(versions=landed)
     target = _Target(
-        LABELS, (*site.project.entity_key, "label_known_at"),
-        lambda first, last: runner.build(model.name, first, last), lambda _: model,
+        LABELS, (*site.project.entity_key, "label_known_at"), site.runner(versions=landed),
+        lambda runner, first, last: runner.build(model.name, first, last), lambda _: model,
     )  # fmt: skip
     return _publish_stale(site, _label_inputs(site, nights, landed), target)
 
@@ -98,7 +108,7 @@ def _inputs(
     lookbacks = sql.lookbacks(models)
     tables = {source: f"raw/{source}" for source in lookbacks}
     contents = {
-        source: site.tables.published(table, _may_be_opened(site, lookbacks[source], nights), version=landed[table])
+        source: _landed_nights(site, sql.sources[source], lookbacks[source], nights, landed[table])
         for source, table in tables.items()
     }
     read = {table: landed[table] for table in tables.values()}
@@ -112,8 +122,16 @@ def _inputs(
     return inputs
 
 
-def _may_be_opened(site: Site, lookback_days: int | None, nights: Sequence[Night]) -> tuple[Night, ...]:
-    return site.runner().landed_nights(lookback_days, min(nights), max(nights))
+def _landed_nights(
+    site: Site, source: SourceContract, lookback_days: int | None, nights: Sequence[Night], version: int
+) -> dict[Night, PublishedNight]:
+    """What is published of the nights of a source that ``nights`` may open; of a reference those that have rows."""
+    table, first = f"raw/{source.name}", site.calendar.first_night
+    if source.reference:
+        with_rows = site.tables.published(table, version=version, least_rows=1)
+        return site.tables.published(table, [first], version=version) | with_rows
+    opened = site.runner().landed_nights(lookback_days, min(nights), max(nights))
+    return site.tables.published(table, opened, version=version)
 
 
 def _contents_read(
@@ -137,12 +155,7 @@ def _publish_stale(site: Site, inputs: dict[Night, NightInputs], target: _Target
     changed: list[Night] = []
     rows = sum(before[night].rows for night in current)
     runs = contiguous_runs(stale, longest=_LONGEST_RUN_NIGHTS)
-    for first, last in runs:
-        built = target.build(first, last)
-        # A leak of later nights shows in the first night of a run, one of earlier nights in the last of them all.
-        for night in sorted({first, last} if last == runs[-1][1] else {first}):
-            if first < last:
-                _require_same_alone(target, built, night)
+    for (first, last), built in zip(runs, _built(target, runs, site.threads), strict=True):
         nights = {night: inputs[night] for night in nights_between(first, last)}
         # One commit a run: what is built survives a kill, and memory does not grow with the range.
         result = site.tables.publish(table, built, nights, key=target.key)
@@ -153,6 +166,34 @@ def _publish_stale(site: Site, inputs: dict[Night, NightInputs], target: _Target
     return PublishResult(table, site.tables.version(table), tuple(changed), tuple(sorted(current)), rows)
 
 
+def _built(target: _Target, runs: Sequence[tuple[Night, Night]], threads: int) -> Iterator[pa.Table]:
+    """The rows of each run, in order, each held against single nights of it.
+
+    Two runs of one thread each are built side by side, because a month of nights is too few rows for DuckDB to divide
+    among threads; no more than two are held, so that memory stays flat.
+    """
+    workers = 1 if len(runs) == 1 else min(2, threads)
+    side_by_side = replace(target, runner=replace(target.runner, threads=max(1, threads // workers)))
+
+    def build(run: tuple[Night, Night]) -> pa.Table:
+        first, last = run
+        built = side_by_side.build(first, last)
+        # A leak of later nights shows in the first night of a run, one of earlier nights in the last of them all.
+        for night in sorted({first, last} if last == runs[-1][1] else {first}):
+            if first < last:
+                _require_same_alone(side_by_side, built, night)
+        return built
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[pa.Table]] = deque()
+        for run in runs:
+            waiting.append(pool.submit(build, run))
+            if len(waiting) == workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def _require_same_alone(target: _Target, built: pa.Table, night: Night) -> None:
     """Raise SqlRefusedError if ``night`` built alone differs from ``night`` out of the run ``built``.
 
@@ -160,7 +201,7 @@ def _require_same_alone(target: _Target, built: pa.Table, night: Night) -> None:
     is right every night and sees the future in training, where nights are built in ranges.
     """
     order = [(SCORE_DATE, "ascending"), *((name, "ascending") for name in target.key)]
-    alone = target.build(night, night).sort_by(order)
+    alone = target.build_alone(night).sort_by(order)
     together = built.filter(pc.equal(built.column(SCORE_DATE), pa.scalar(night, pa.date32()))).sort_by(order)
     if content_hash(alone) == content_hash(together):
         return

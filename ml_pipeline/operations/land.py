@@ -77,7 +77,10 @@ def stale_landings(site: Site, source: str, nights: Sequence[Night]) -> list[Nig
 def _inputs_hashes(site: Site, contract: SourceContract, nights: Sequence[Night]) -> dict[Night, str]:
     """What the landing of each night is made from: the delivery, the contract and the night's window."""
     calendar = site.calendar
-    shared = json.dumps([site.connector.fingerprint(contract), contract.model_dump(mode="json", exclude={"expected_by"})], sort_keys=True)
+    shared = json.dumps(
+        [site.connector.fingerprint(contract), contract.model_dump(mode="json", exclude={"expected_by"})],
+        sort_keys=True,
+    )
     return {
         night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest()
         for night in set(nights)

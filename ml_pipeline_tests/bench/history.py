@@ -36,14 +36,14 @@ def ten_years(folder: Path, year: Site) -> Site:
     """``year`` and nine years before it with the same rows, one commit a night, as nightly runs leave them."""
     project, data = folder / "ten_years_project", folder / "ten_years"
     first_night = YEAR[0] - _YEARS_BEFORE * _WEEKS_A_YEAR
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(PROJECT, project)
+    text = (project / "project.yml").read_text(encoding="utf-8")
+    (project / "project.yml").write_text(
+        text.replace(f"first_night: {YEAR[0]}", f"first_night: {first_night}"), encoding="utf-8"
+    )
     if not (data / "ready").exists():
         shutil.rmtree(data, ignore_errors=True)
-        shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(PROJECT, project)
-        text = (project / "project.yml").read_text(encoding="utf-8")
-        (project / "project.yml").write_text(
-            text.replace(f"first_night: {YEAR[0]}", f"first_night: {first_night}"), encoding="utf-8"
-        )
         site = open_bench_site(project, data)
         for source in site.sql.sources:
             _repeat(year, site, source)

@@ -221,22 +221,6 @@ def test_a_feature_that_is_no_number_is_refused_by_its_name(landed_shop_copy: Si
     assert "category_return_rate_7d" in refusal(rewrite(landed_shop_copy, "features/category_rates.sql", text))
 
 
-def test_what_the_gate_shows_is_counted_in_the_gate_itself(landed_shop: Site) -> None:
-    read = {(rows.source, rows.lookback_days): rows for rows in landed_shop.runner().rows_read(NIGHT, NIGHT)}
-    landed = landed_shop.tables.read("raw/returns", nights_between(nights_back(NIGHT, 27), NIGHT)).to_pandas()
-    assert read["returns", 28].rows == landed["order_id"].nunique() > 100
-    assert {(rows.known_too_late, rows.outside_lookback) for rows in read.values()} == {(0, 0)}
-
-
-def test_a_row_that_claims_to_be_known_later_than_it_landed_is_counted(landed_shop_copy: Site) -> None:
-    rows = landed_shop_copy.tables.read("raw/returns", [NIGHT]).slice(0, 3)
-    late = pa.array([landed_shop_copy.calendar.cutoff(LATER[0])] * 3, rows.schema.field("known_at").type)
-    rows = rows.set_column(rows.schema.get_field_index("known_at"), "known_at", late)
-    append_returns(landed_shop_copy, NIGHT, rows)
-    read = {rows.source: rows for rows in landed_shop_copy.runner().rows_read(NIGHT, NIGHT)}
-    assert read["returns"].known_too_late == 3 and read["orders"].known_too_late == 0
-
-
 def test_a_runner_of_earlier_versions_reads_what_they_held(landed_shop_copy: Site) -> None:
     before, version = features_hash(landed_shop_copy), landed_shop_copy.tables.version("raw/returns")
     append_returns(landed_shop_copy, NIGHT, flipped(landed_shop_copy.tables.read("raw/returns", [FIRST])))

@@ -90,6 +90,7 @@ GROUP = "Select every column that it groups by, and no other, or write group by 
             "select shop,\n count(distinct buyer) as buyers from stg_sales group by shop", 2,
             "COUNT(DISTINCT buyer) cannot be added up over landings", SUMMABLE,
         ),
+        ("select shop,\n max(euros, 2) as most from stg_sales group by shop", 2, "MAX(euros, 2) cannot be added up over landings", SUMMABLE),
         (
             "select shop,\n sum(euros) / count(*) as mean from stg_sales group by shop", 2,
             "SUM(euros) / COUNT(*) cannot be added up over landings", SUMMABLE,

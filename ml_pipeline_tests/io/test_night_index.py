@@ -119,7 +119,7 @@ def test_who_may_only_read_gets_the_same_answer(
 
 
 def test_a_busy_index_is_not_taken_for_a_broken_one(tmp_path: Path) -> None:
-    index = NightIndex(tmp_path / "night_index.sqlite")
+    index = NightIndex(tmp_path)
     index.remember("raw/orders", {(NIGHTS[0], "content"): "inputs"})
     before = index.path.read_bytes()
 

@@ -1,3 +1,5 @@
+import pytest
+
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.operations.audit import rebuild_alone
 from ml_pipeline.operations.site import Site, features_table
@@ -20,7 +22,16 @@ def test_a_night_that_is_not_what_its_rows_give_is_named(scored_shop_copy: Site)
     site.tables.publish(table, touched, {night: NightInputs("", {})}, key=["order_id"])
     audit = rebuild_alone(site, SHOP_SCORED)
     assert audit.trials == 8
-    assert [violation.split(":")[0] for violation in audit.violations] == [str(night)]
+    (told,) = audit.violations
+    key = rows["order_id"][0].as_py()
+    assert told == (
+        f"{night}: alone, features are not as published: quantity in 1 of 40 rows ({key}: {values[0]} is {values[0] - 1})"
+    )
+
+
+def test_a_night_that_was_never_built_is_refused_by_name(landed_shop: Site) -> None:
+    with pytest.raises(LookupError, match="features has not been built .*2024-05-05"):
+        rebuild_alone(landed_shop, SHOP_SCORED[:1])
 
 
 def test_no_nights_are_no_trials(built_shop: Site) -> None:

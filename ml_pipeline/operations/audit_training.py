@@ -1,0 +1,26 @@
+"""Every audit of one training, on the rows that it used."""
+
+from ml_pipeline.io.model_bundle import ModelBundle
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.audit import Audit
+from ml_pipeline.operations.audit_model import learned_from_its_blocks, shuffled_target, training_is_blind
+from ml_pipeline.operations.audit_proxies import proxy_alarm
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.training_rows import open_split
+
+
+def audit_training(site: Site, night: Night, bundle: ModelBundle) -> dict[str, Audit]:
+    """Audit the training as of ``night`` that made ``bundle``; the answer is by the name of the audit.
+
+    Raises:
+        ValueError: the SQL has changed since. LookupError: features or labels of a needed night are missing.
+    """
+    split = open_split(site, night)
+    return {
+        "shuffled_target_is_chance": shuffled_target(site, split),
+        "training_is_blind": training_is_blind(site, split),
+        "learned_from_its_blocks": learned_from_its_blocks(site, split, bundle),
+        "no_proxy": proxy_alarm(
+            site, split, bundle, limit=site.project.audits.proxy_share, most_lost=site.project.audits.proxy_lift_lost
+        ),
+    }
