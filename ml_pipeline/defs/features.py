@@ -26,7 +26,7 @@ def _deps(models: tuple[str, ...]) -> list[dg.AssetDep]:
 _PROJECT = sql_project()
 _FEATURE_COLUMNS = entity_columns() + [
     (feature.name, "varchar" if feature.type == "category" else "double",
-     f"{feature.description} Window: {feature.window}; unit: {feature.unit}.")
+     f"{feature.description} Window: {feature.window}; unit: {feature.unit}.{' Personal data.' if feature.pii else ''}")
     for feature in _PROJECT.features
 ]  # fmt: skip
 

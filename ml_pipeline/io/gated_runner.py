@@ -103,25 +103,29 @@ class GatedRunner:
     def _run(
         self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night
     ) -> None:
-        self._open_gate(connection, models, first, last)
+        corrected = self._open_gate(connection, models, first, last)
         for model in models:
             if model.name in self.project.landing_models:
-                self._compute_per_landing(connection, model)
+                self._compute_per_landing(connection, model, corrected)
             else:
                 self._create(connection, model, model.name, model.sql)
 
     def _open_gate(
         self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel], first: Night, last: Night
-    ) -> None:
+    ) -> frozenset[str]:
+        """Make every gated source relation; returns the sources that were loaded with corrections."""
+        corrected = set()
         load_nights(connection, self.calendar, nights_between(first, last))
         for source, lookback_days in self.project.lookbacks(models).items():
             nights = self.landed_nights(lookback_days, first, last)
             files = self.tables.files(f"raw/{source}", nights, version=self.versions.get(f"raw/{source}"))
-            load_landed(connection, self.project.sources[source], files)
+            if load_landed(connection, self.project.sources[source], files):
+                corrected.add(source)
         lock_down(connection)
         for source, lookback_days in self.project.sources_read(models):
             make_window(connection, source, lookback_days)
             make_source_relation(connection, self.project.sources[source], lookback_days)
+        return frozenset(corrected)
 
     def _test(self, connection: duckdb.DuckDBPyConnection, models: Sequence[SqlModel]) -> None:
         if self.is_tested:
@@ -130,10 +134,13 @@ class GatedRunner:
                     connection, model, self.project.contracts[model.name], key=self.project.project.entity_key
                 )
 
-    def _compute_per_landing(self, connection: duckdb.DuckDBPyConnection, model: SqlModel) -> None:
+    def _compute_per_landing(
+        self, connection: duckdb.DuckDBPyConnection, model: SqlModel, corrected: frozenset[str]
+    ) -> None:
         landing = self.project.landing_models[model.name]
+        source, lookback_days = self.project.landing_source(model.name)
         self._create(connection, model, landing_table(model.name), landing.sql)
-        make_landing_relation(connection, landing, *self.project.landing_source(model.name))
+        make_landing_relation(connection, landing, source, lookback_days, has_corrections=source in corrected)
 
     def _create(self, connection: duckdb.DuckDBPyConnection, model: SqlModel, table: str, sql: str) -> None:
         try:

@@ -30,6 +30,7 @@ def main(night: str = "2013-10-02") -> None:
         page = browser.new_page(viewport={"width": 1500, "height": 860})
         _graph(page)
         _evaluation(page)
+        _picture(page, "checks", "/assets/features?view=checks", "Latest execution")
         _materialise(page, night)
         browser.close()
 

@@ -82,7 +82,7 @@ def expected(versions: list[Version], night: date) -> Counter[tuple[object, ...]
     return rows
 
 
-def opened(connection: duckdb.DuckDBPyConnection, versions: list[Version], folder: Path) -> None:
+def opened(connection: duckdb.DuckDBPyConnection, versions: list[Version], folder: Path) -> bool:
     load_nights(connection, CALENDAR, NIGHTS)
     files = []
     for landing in sorted({version[3] for version in versions}):
@@ -95,9 +95,10 @@ def opened(connection: duckdb.DuckDBPyConnection, versions: list[Version], folde
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(rows, schema=SALES.arrow_schema()), path)
         files.append(path)
-    load_landed(connection, SALES, files)
+    has_corrections = load_landed(connection, SALES, files)
     make_window(connection, "sales", LOOKBACK_DAYS)
     make_source_relation(connection, SALES, LOOKBACK_DAYS)
+    return has_corrections
 
 
 @given(versions=VERSIONS)
@@ -105,11 +106,11 @@ def test_each_night_sees_the_sums_that_it_saw_before_later_corrections(
     tmp_path_factory: pytest.TempPathFactory, versions: list[Version]
 ) -> None:
     with utc_connection() as connection:
-        opened(connection, versions, tmp_path_factory.mktemp("landed"))
+        has_corrections = opened(connection, versions, tmp_path_factory.mktemp("landed"))
         model = SqlModel("daily_sales", "daily", "daily/daily_sales.sql", DAILY, DAILY, (("sales", LOOKBACK_DAYS),), ())
         landing = compile_landing_model(model, {"source__sales__4_days": landed_table("sales")}, frozenset())
         connection.execute(f"create table {landing_table('daily_sales')} as {landing.sql}")
-        make_landing_relation(connection, landing, "sales", LOOKBACK_DAYS)
+        make_landing_relation(connection, landing, "sales", LOOKBACK_DAYS, has_corrections=has_corrections)
         for night in NIGHTS:
             found = connection.execute(
                 "select known_on, shop, sales, big, euros, least, most, has_three from daily_sales where score_date = ?",
