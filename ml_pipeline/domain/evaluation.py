@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_pipeline.domain.roc import roc_auc
+
 Floats = NDArray[np.float64]
 
 CALIBRATION_BINS = 15
@@ -49,14 +51,13 @@ def evaluate(labels: Floats, probabilities: Floats) -> Metrics:
         raise ValueError("a probability is not a number in [0, 1]")
     if not len(labels):
         return Metrics(0, *[float("nan")] * 7)
-    has_both = 0 < labels.sum() < len(labels)
     return Metrics(
         len(labels),
         float(labels.mean()),
         float(probabilities.mean()),
         float(row_log_loss(labels, probabilities).mean()),
         float(np.mean((probabilities - labels) ** 2)),
-        _roc_auc(labels, probabilities) if has_both else float("nan"),
+        roc_auc(labels, probabilities),
         _average_precision(labels, probabilities) if labels.sum() else float("nan"),
         calibration_error(labels, probabilities),
     )
@@ -80,15 +81,6 @@ def calibration_error(labels: Floats, probabilities: Floats, bins: int = CALIBRA
     points = reliability(labels, probabilities, bins)
     total = sum(rows for _, _, rows in points)
     return sum(abs(mean - share) * rows for mean, share, rows in points) / total if total else float("nan")
-
-
-def _roc_auc(labels: Floats, probabilities: Floats) -> float:
-    """Mann-Whitney U over the number of pairs; ties count half."""
-    _, inverse, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    positives = labels.sum()
-    rank_sum = ranks[inverse][labels == 1].sum()
-    return float((rank_sum - positives * (positives + 1) / 2) / (positives * (len(labels) - positives)))
 
 
 def _average_precision(labels: Floats, probabilities: Floats) -> float:

@@ -35,6 +35,8 @@ def score_matrix(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -
     """Score a matrix of shape (rows, columns) that ``scorer.encoder`` made."""
     import lightgbm
 
+    if not len(matrix):  # LightGBM divides by the number of rows; an empty night is for the audit to refuse, in words
+        return ScoredRows(np.empty(0), np.empty(0), np.empty((0, REASON_COUNT), dtype=object))
     booster = lightgbm.Booster(model_str=scorer.trees_text)
     score = np.asarray(booster.predict(matrix, num_threads=threads), dtype=np.float64)
     contributions = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=threads))[:, :-1]

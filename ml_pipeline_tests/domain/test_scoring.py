@@ -110,3 +110,5 @@ def test_no_rows_give_no_scores(scorer: Scorer) -> None:
     nothing = np.empty((0, 4), dtype=np.float32)
     assert ranks(np.array([], dtype="datetime64[D]"), np.array([])).shape == (0,)
     assert reason_codes(scorer.encoder, nothing, np.empty((0, 4))).shape == (0, 3)
+    scored = score_matrix(scorer, nothing, threads=1)
+    assert (scored.score.shape, scored.probability.shape, scored.reasons.shape) == ((0,), (0,), (0, 3))

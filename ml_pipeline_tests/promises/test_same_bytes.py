@@ -17,7 +17,6 @@ from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.conftest import SHOP_LANDED_UNTIL, SHOP_SCORED, SHOP_TRAINED_ON, copy_of, open_test_site
-from ml_pipeline_tests.processes import run_python
 
 NIGHTS = nights_between(date(2024, 3, 28), date(2024, 4, 6))
 
@@ -91,26 +90,6 @@ def test_training_in_another_place_on_other_threads_gives_the_same_model_and_sco
     score(site, SHOP_SCORED)
     name = f"scores, {threads} threads"
     assert differences(hashes(scored_shop, "scores", SHOP_SCORED), hashes(site, "scores", SHOP_SCORED), name) == 0
-
-
-HASHES = """
-import sys
-from datetime import date
-from pathlib import Path
-from ml_pipeline.io.content_hash import content_hash
-from ml_pipeline.operations.site import open_site
-for project, data, first, last in zip(*[iter(sys.argv[1:])] * 4):
-    site = open_site(project_folder=Path(project), data=Path(data), tracking_uri="", threads=2)
-    print(content_hash(site.runner().build_features(date.fromisoformat(first), date.fromisoformat(last))))
-"""
-
-
-@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Sao_Paulo"])
-def test_the_time_zone_of_the_machine_does_not_matter(landed_shop: Site, flights_site: Site, zone: str) -> None:
-    spans = ((landed_shop, date(2024, 3, 30), date(2024, 4, 2)), (flights_site, date(2013, 3, 10), date(2013, 3, 11)))
-    arguments = [str(part) for site, first, last in spans for part in (site.sql.folder, site.data, first, last)]
-    expected = [content_hash(site.runner().build_features(first, last)) for site, first, last in spans]
-    assert run_python(HASHES, *arguments, environment={"TZ": zone}).split() == expected
 
 
 def test_a_copied_data_root_scores_on_as_the_first_one_does(
