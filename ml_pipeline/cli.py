@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from ml_pipeline.cli_features import features
+from ml_pipeline.cli_models import OPEN_SITE, promote
+from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.settings import Settings
 
 
@@ -16,9 +18,12 @@ from ml_pipeline.settings import Settings
 def main(context: click.Context) -> None:
     """Nightly batch machine learning that cannot look into the future."""
     context.obj = lambda: _site(Settings()).sql
+    context.meta[OPEN_SITE] = lambda: _site(Settings())
 
 
 main.add_command(features)
+main.add_command(promote)
+main.add_command(reproduce)
 
 
 @main.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ml_pipeline.contracts.yaml_files import read_yaml
 from ml_pipeline.nights import Night, NightCalendar
@@ -97,16 +97,51 @@ class AuditContract(_Frozen):
 
 
 class DecisionContract(_Frozen):
-    """Costs, in any one unit, of the two mistakes; their ratio gives the threshold."""
+    """Costs, in any one unit, of the two mistakes; their ratio gives the threshold.
+
+    With ``capacity_per_night`` the threshold decides nothing: so many rows of each night are acted on, the likeliest.
+    """
 
     cost_false_alarm: float = Field(gt=0)
     cost_miss: float = Field(gt=0)
+    capacity_per_night: int | None = Field(default=None, ge=1)
+
+
+class BehaviourContract(_Frozen):
+    """What must not move a model's probabilities; what may move them one way only is declared with the features.
+
+    Attributes:
+        invariant_to: features that tell rows apart without telling of risk. Their values are exchanged, all together,
+            among the rows of one night that are alike in ``peers``.
+        peers: features that say which rows of a night are alike; none: all of them are.
+        tolerance: the mean absolute change of the probability that such an exchange may make.
+    """
+
+    invariant_to: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    tolerance: float = Field(default=0.01, ge=0, le=1)
 
 
 class PromotionContract(_Frozen):
-    """How much better, in log loss per row, a challenger must be than the champion."""
+    """What the gate asks of a challenger.
+
+    Attributes:
+        min_log_loss_gain: how much better it must be, in log loss per row, than the champion.
+        confidence: how sure that must be, one-sided.
+        slices: category features; on each of their values it must not be worse than who serves now.
+        slice_margin: log loss per row by which it may be worse on a slice before it counts as worse.
+        min_slice_rows: slices and groups with fewer rows are recorded, but do not judge.
+        groups: category features whose values are groups that must not be served worse.
+        max_calibration_gap_growth: how much a group's calibration gap may grow over that of who serves now.
+    """
 
     min_log_loss_gain: float = Field(ge=0)
+    confidence: float = Field(default=0.95, ge=0.5, le=0.99)
+    slices: tuple[str, ...] = ()
+    slice_margin: float = Field(default=0.02, ge=0)
+    min_slice_rows: int = Field(default=500, ge=1)
+    groups: tuple[str, ...] = ()
+    max_calibration_gap_growth: float = Field(default=0.05, ge=0)
 
 
 class MonitoringContract(_Frozen):
@@ -141,6 +176,21 @@ class DefaultRunContract(_Frozen):
     score_until: Night
 
 
+class BacktestContract(_Frozen):
+    """First nights of the first and the last month of the backtest: a model a month, as of its first night."""
+
+    first: Night
+    last: Night
+
+    @model_validator(mode="after")
+    def _are_months_in_order(self) -> "BacktestContract":
+        if (self.first.day, self.last.day) != (1, 1) or self.last < self.first:
+            raise ValueError(
+                f"backtest goes from {self.first} to {self.last}; name the first nights of two months, in order"
+            )
+        return self
+
+
 class ProjectContract(_Frozen):
     """A use case, whole."""
 
@@ -161,8 +211,10 @@ class ProjectContract(_Frozen):
     decision: DecisionContract
     promotion: PromotionContract
     audits: AuditContract = AuditContract()
+    behaviour: BehaviourContract = BehaviourContract()
     monitoring: MonitoringContract
     default_run: DefaultRunContract
+    backtest: BacktestContract | None = None
 
     def calendar(self) -> NightCalendar:
         return NightCalendar(

@@ -115,3 +115,23 @@ RESTATEMENTS_SCHEMA = pa.schema(
         pa.field("content_hash_in_hindsight", pa.string()),
     ]
 )
+
+# One row per span, subject and metric. A span is the month of the night, or, ``is_pooled``, all months up to it.
+BACKTEST_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("is_pooled", pa.bool_()),
+        pa.field("first_scored_night", pa.date32()),
+        pa.field("last_scored_night", pa.date32()),
+        pa.field("subject", pa.string()),
+        pa.field("metric", pa.string()),
+        pa.field("rows_scored", pa.int64()),
+        pa.field("rows", pa.int64()),
+        pa.field("value", pa.float64()),
+        pa.field("value_low", pa.float64()),
+        pa.field("value_high", pa.float64()),
+        pa.field("model_gain", pa.float64()),
+        pa.field("model_gain_low", pa.float64()),
+        pa.field("model_gain_high", pa.float64()),
+    ]
+)

@@ -41,3 +41,7 @@ watching = _job(
     "watching", _WATCHING - dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])),
     "Measure drift, decide on retraining, report late data.", max_runtime_minutes=60,
 )  # fmt: skip
+backtest = _job(
+    "backtest", dg.AssetSelection.groups("backtesting"),
+    "Replay the project's months, a model each, and judge them beside simple models.", max_runtime_minutes=120,
+)  # fmt: skip

@@ -1,78 +1,113 @@
 """The gate: whether a challenger becomes champion. No comparison, no promotion."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ml_pipeline.domain.evaluation import Metrics
-from ml_pipeline.nights import Night
+import numpy as np
+from numpy.typing import NDArray
 
-_LOWER_IS_BETTER = ("log_loss", "brier")
-_HIGHER_IS_BETTER = ("roc_auc", "average_precision")
+from ml_pipeline.contracts.project import PromotionContract
+from ml_pipeline.domain.contamination import find_contamination
+from ml_pipeline.domain.evaluation import Metrics, evaluate
+from ml_pipeline.domain.gate_findings import (
+    Contestant,
+    Finding,
+    beats_on_every_metric,
+    gains_enough,
+    holds_on_slices,
+    serves_groups,
+)
 
-
-@dataclass(frozen=True)
-class Contestant:
-    """A model, or the baseline, with its metrics on the contest rows.
-
-    ``seen_until`` is the last night whose labels it was made from in any way; None for the baseline, which reads
-    only what was known at each night's own cutoff.
-    """
-
-    name: str
-    metrics: Metrics
-    seen_until: Night | None
+Traits = Mapping[str, NDArray[np.object_]]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate decided, and why; a "no" has reasons too."""
+    """What the gate decided, and why; a "no" has reasons too. ``numbers`` are plain values, None for what is not known."""
 
     is_promoted: bool
     reasons: tuple[str, ...]
+    numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def judge(
-    challenger: Contestant,
-    baseline: Contestant,
-    champion: Contestant | None,
-    *,
-    contest_first: Night,
-    min_log_loss_gain: float,
-) -> Verdict:
-    """Compare on identical rows that begin at night ``contest_first``.
+    challenger: Contestant, baseline: Contestant, champion: Contestant | None, *, terms: PromotionContract,
+    traits: Traits | None = None, seed: int = 0,
+) -> Verdict:  # fmt: skip
+    """Compare on identical rows that no contestant was made from; anything else is refused with its reasons.
 
-    The challenger must beat the baseline in log loss, Brier score, ROC AUC and average precision, and the champion,
-    if there is one, by ``min_log_loss_gain`` in log loss. Rows that a contestant was made from make it void.
+    The challenger must beat the baseline in log loss, Brier score, ROC AUC and average precision. If there is a champion,
+    its gain in log loss over it must reach the margin with the declared confidence, and on every declared slice with
+    enough rows it must be, as surely, not worse by the slice margin. For no declared group may its calibration gap grow
+    beyond the limit, over that of the champion or, without one, of the baseline.
+
+    Args:
+        challenger: who wants to serve.
+        baseline: what would serve without any model.
+        champion: who serves now.
+        terms: what the project declares.
+        traits: for each declared slice and group feature the value of each row, of shape (rows,).
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: a probability is not a number in [0, 1].
+        KeyError: ``traits`` lacks a declared feature.
     """
-    refusals = [
-        f"{one.name} was made from nights up to {one.seen_until}, but the contest begins on {contest_first}: not a fair test"
-        for one in (challenger, champion)
-        if one is not None and one.seen_until is not None and one.seen_until >= contest_first
+    roles = {"challenger": challenger, "baseline": baseline} | ({"champion": champion} if champion else {})
+    contaminated = find_contamination(
+        {each.name: each.rows for each in roles.values()},
+        {each.name: each.used for each in roles.values() if each.used is not None},
+    )
+    if not contaminated.is_clean:
+        return Verdict(False, contaminated.reasons)
+    metrics = {role: evaluate(each.rows.labels, each.probabilities) for role, each in roles.items()}
+    findings = [
+        *beats_on_every_metric(metrics["challenger"], metrics["baseline"]),
+        *_asked_of_rows(roles, terms, traits or {}, seed),
     ]
-    if len({one.metrics.rows for one in (challenger, baseline, champion) if one is not None}) != 1:
-        refusals.append("the contestants were not measured on the same rows")
-    if refusals:
-        return Verdict(False, tuple(refusals))
-    reasons, is_better = _against_baseline(challenger, baseline)
+    reasons = [each.reason for each in findings] + ([] if champion else ["there is no champion to beat"])
+    return Verdict(
+        all(each.has_held for each in findings), tuple(reasons), _plain(_numbers(roles, metrics, findings, terms))
+    )
+
+
+def _asked_of_rows(
+    roles: Mapping[str, Contestant], terms: PromotionContract, traits: Traits, seed: int
+) -> Iterator[Finding]:
+    challenger, champion = roles["challenger"], roles.get("champion")
+    incumbent = champion or roles["baseline"]
+    yield gains_enough(challenger, roles["baseline"], terms, seed=seed, is_champion=False)
     if champion is not None:
-        gain = champion.metrics.log_loss - challenger.metrics.log_loss
-        is_enough = math.isfinite(gain) and gain >= min_log_loss_gain
-        is_better = is_better and is_enough
-        reasons.append(
-            f"log loss {challenger.metrics.log_loss:.4f} against {champion.metrics.log_loss:.4f} of champion {champion.name}: "
-            f"gain {gain:+.4f}, {'at least' if is_enough else 'less than'} the margin {min_log_loss_gain:.4f}"
+        yield gains_enough(challenger, champion, terms, seed=seed, is_champion=True)
+    for feature in terms.slices:
+        yield holds_on_slices(
+            challenger, incumbent, traits[feature], terms, feature=feature, seed=seed, is_champion=champion is not None
         )
-    else:
-        reasons.append("there is no champion to beat")
-    return Verdict(is_better, tuple(reasons))
+    for feature in terms.groups:
+        yield serves_groups(roles, feature, traits[feature], terms)
 
 
-def _against_baseline(challenger: Contestant, baseline: Contestant) -> tuple[list[str], bool]:
-    reasons, is_better = [], True
-    for name in (*_LOWER_IS_BETTER, *_HIGHER_IS_BETTER):
-        mine, theirs = getattr(challenger.metrics, name), getattr(baseline.metrics, name)
-        # A comparison with NaN is False both ways: what cannot be measured is not better.
-        wins = mine < theirs if name in _LOWER_IS_BETTER else mine > theirs
-        is_better = is_better and wins
-        reasons.append(f"{name} {mine:.4f} {'beats' if wins else 'does not beat'} the baseline's {theirs:.4f}")
-    return reasons, is_better
+def _numbers(
+    roles: Mapping[str, Contestant], metrics: Mapping[str, Metrics], findings: Iterable[Finding], terms: PromotionContract
+) -> dict[str, Any]:  # fmt: skip
+    nights = roles["challenger"].rows.nights
+    numbers: dict[str, Any] = {
+        "first_night": str(nights.min()), "last_night": str(nights.max()), "terms": terms.model_dump(mode="json"),
+        "names": {role: each.name for role, each in roles.items()},
+        "metrics": {role: each.as_dict() for role, each in metrics.items()},
+    }  # fmt: skip
+    for finding in findings:
+        for place, values in finding.numbers.items():
+            numbers.setdefault(place, {}).update(values)
+    return numbers
+
+
+def _plain(numbers: Any) -> Any:
+    """``numbers`` with None for what is not finite: JSON knows neither NaN nor infinity."""
+    if isinstance(numbers, Mapping):
+        return {name: _plain(value) for name, value in numbers.items()}
+    if isinstance(numbers, float):
+        return round(numbers, 8) if math.isfinite(numbers) else None
+    return numbers

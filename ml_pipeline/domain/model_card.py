@@ -1,6 +1,7 @@
 """The model card (Mitchell et al., FAT* 2019): what a model is, what it was made from, how good it is."""
 
 from ml_pipeline.contracts.project import ProjectContract
+from ml_pipeline.domain.cost_sensitivity import CostSensitivity, sensitivity_markdown
 from ml_pipeline.domain.evaluation import Metrics
 from ml_pipeline.domain.split_report import SplitReport, split_markdown
 
@@ -17,7 +18,7 @@ _SHOWN = (
 
 def model_card(
     project: ProjectContract, *, feature_set_version: str, split: SplitReport, model: Metrics, baseline: Metrics,
-    calibrator: str, threshold: float, gain_by_feature: dict[str, float],
+    calibrator: str, threshold: float, gain_by_feature: dict[str, float], sensitivity: CostSensitivity,
 ) -> str:  # fmt: skip
     """Markdown of the card."""
     metrics = "\n".join(f"| {name} | {getattr(model, name):.4f} | {getattr(baseline, name):.4f} |" for name in _SHOWN)
@@ -41,6 +42,10 @@ Decision threshold {threshold:.4f} (a miss costs {project.decision.cost_miss:g},
 | metric | model | baseline |
 | --- | --- | --- |
 {metrics}
+
+## Decision
+
+{sensitivity_markdown(sensitivity)}
 
 ## Leading features, by share of total gain
 

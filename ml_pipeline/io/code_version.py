@@ -8,11 +8,12 @@ from pathlib import Path
 
 # What turns landed rows into a bundle; orchestration, plots and alerts cannot change one.
 _SOURCES = (
-    "nights.py", "contracts/*.py", "domain/*.py", "io/gated_runner.py", "io/model_bundle.py", "io/sql_template.py",
-    "operations/build.py", "operations/bundle_contents.py", "operations/train.py", "operations/training_rows.py",
+    "nights.py", "contracts/*.py", "domain/*.py", "io/gate.py", "io/gated_runner.py", "io/landing_models.py",
+    "io/model_bundle.py", "io/sql_template.py", "operations/build.py", "operations/bundle_contents.py",
+    "operations/bundle_scorer.py", "operations/split_report.py", "operations/train.py", "operations/training_rows.py",
 )  # fmt: skip
 # What turns landed rows and SQL into a built table.
-_ENGINE = ("nights.py", "io/gated_runner.py", "io/sql_template.py")
+_ENGINE = ("nights.py", "io/gate.py", "io/gated_runner.py", "io/landing_models.py", "io/sql_template.py")
 _PACKAGES = ("duckdb", "lightgbm", "numpy", "pyarrow", "scikit-learn")
 
 

@@ -28,10 +28,13 @@ class MlflowRegistry:
                 client.create_registered_model(self.name)
 
     def log_version(
-        self, bundle: Path, *, parameters: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str],
-        plots: Mapping[str, Path],
+        self, bundle: Path, *, model: Path, parameters: Mapping[str, Any], metrics: Mapping[str, float],
+        tags: Mapping[str, str], plots: Mapping[str, Path],
     ) -> int:  # fmt: skip
-        """Record a trained bundle as a run and a model version; the same bundle again is the same version."""
+        """Record a trained bundle as a run and a model version; the same bundle again is the same version.
+
+        ``model`` is the folder that MLflow loads, with the bundle in it.
+        """
         found = self.version_of(bundle.name)
         if found is not None:
             return found
@@ -43,12 +46,12 @@ class MlflowRegistry:
             client.log_param(run_id, key, value)
         for key, value in metrics.items():
             client.log_metric(run_id, key, value)
-        client.log_artifacts(run_id, str(bundle), "bundle")
+        client.log_artifacts(run_id, str(model), "model")
         for title, path in plots.items():
             client.log_artifact(run_id, str(path), f"plots/{title}")
         client.set_terminated(run_id)
         version = client.create_model_version(
-            self.name, f"{run.info.artifact_uri}/bundle", run_id, tags={_BUNDLE_TAG: bundle.name}
+            self.name, f"{run.info.artifact_uri}/model", run_id, tags={_BUNDLE_TAG: bundle.name}
         )
         return int(version.version)
 

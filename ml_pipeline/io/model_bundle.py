@@ -12,19 +12,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ml_pipeline.io.bundle_folder import (
+    MANIFEST,
+    BundleError,
+    hashes_in,
+    parse_json,
+    read_manifest_bytes,
+    require_exactly,
+    require_inside,
+)
+from ml_pipeline.io.bundle_receipts import read_receipt
 from ml_pipeline.io.files import sync_file, sync_folder
-from ml_pipeline.io.sql_project import SqlProject, load_sql_project
 
-MANIFEST = "manifest.json"
+if TYPE_CHECKING:
+    from ml_pipeline.io.sql_project import SqlProject
 
+__all__ = [
+    "MANIFEST", "BundleError", "ModelBundle", "json_bytes", "parquet_bytes", "read_bundle", "read_manifest", "write_bundle",
+]  # fmt: skip
 
-class BundleError(ValueError):
-    """A bundle is missing or is not what its manifest says; nothing of it was used."""
+_MOST_CELLS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -38,19 +50,53 @@ class ModelBundle:
     def version(self) -> str:
         return self.folder.name
 
+    @property
+    def manifest_sha256(self) -> str:
+        return hashlib.sha256((self.folder / MANIFEST).read_bytes()).hexdigest()
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a file, hashed once more: they may have changed since the bundle was opened."""
+        content = (self.folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest["files"][name]:
+            raise self.refused(f"{name} was changed after the bundle was written")
+        return content
+
     def text(self, name: str) -> str:
-        return (self.folder / name).read_text(encoding="utf-8")
+        try:
+            return self.content(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self.refused(f"{name} is no text ({error})") from error
 
     def json(self, name: str) -> Any:
-        return json.loads(self.text(name))
+        return parse_json(self.content(name), f"bundle {self.version}: {name}")
 
     def table(self, name: str) -> pa.Table:
-        return pq.read_table(self.folder / name, partitioning=None)
+        """A Parquet file, whole; refused if it says that it holds more cells than any bundle needs."""
+        try:
+            file = pq.ParquetFile(pa.BufferReader(self.content(name)))
+            if file.metadata.num_rows * file.metadata.num_columns > _MOST_CELLS:
+                raise self.refused(f"{name} holds more than {_MOST_CELLS:,} cells")
+            return file.read()
+        except (pa.ArrowException, OSError) as error:
+            raise self.refused(f"{name} is no Parquet file ({error})") from error
 
     @cached_property
-    def feature_set(self) -> SqlProject:
-        """The very SQL that made the features of this model."""
-        return load_sql_project(self.folder / "feature_set")
+    def feature_set(self) -> "SqlProject":
+        """The very SQL that made the features of this model.
+
+        Raises:
+            BundleError: its SQL or YAML is not what the pipeline runs.
+        """
+        from ml_pipeline.io.sql_project import load_sql_project
+
+        try:
+            return load_sql_project(self.folder / "feature_set")
+        except (ValueError, OSError, RecursionError) as error:
+            raise self.refused(f"feature_set cannot be used ({error})") from error
+
+    def refused(self, reason: str) -> BundleError:
+        """The error that refuses this bundle for ``reason``."""
+        return BundleError(f"bundle {self.version}: {reason}; restore it or retrain")
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -73,7 +119,12 @@ def write_bundle(models: Path, files: Mapping[str, bytes], facts: Mapping[str, A
         files: content by path inside the bundle.
         facts: what the manifest says besides the hashes; must not hold clock readings or names of this machine.
         label: the night that the model was trained on.
+
+    Raises:
+        BundleError: a file's name is no plain path inside of the bundle.
     """
+    for name in files:
+        require_inside(name, f"a bundle of {label}")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     manifest = json_bytes({"files": hashes, **facts})
     version = f"{label}-{hashlib.sha256(manifest).hexdigest()[:10]}"
@@ -103,42 +154,44 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Parse a manifest without verifying the bundle.
 
     Raises:
-        BundleError: it is no JSON.
+        BundleError: it is no manifest.
     """
-    try:
-        return dict(json.loads(path.read_bytes()))
-    except ValueError as error:
-        raise BundleError(
-            f"bundle {path.parent.name}: {MANIFEST} cannot be read ({error}); restore it or retrain"
-        ) from error
+    told = f"bundle {path.parent.name}: {MANIFEST}"
+    return _parsed(read_manifest_bytes(path, told), told)
 
 
 def read_bundle(models: Path, version: str) -> ModelBundle:
     """Verify and return the bundle ``version``.
 
     Raises:
-        BundleError: it is missing, a file is missing, added or changed, or the manifest is not the one that the
-            version names. LightGBM's parser crashes, or silently predicts otherwise, on damaged text: the hashes
-            are compared before anything is parsed.
+        BundleError: it is missing, a file is missing, added, changed, linked or too large, or the manifest is not the
+            one that the version names. LightGBM's parser crashes, or silently predicts otherwise, on damaged text: the
+            hashes are compared before anything is parsed.
     """
     folder = models / version
-    if folder.parent != models or not (folder / MANIFEST).is_file():
+    if folder.parent != models or folder.is_symlink() or not (folder / MANIFEST).is_file():
         raise BundleError(f"there is no model bundle {version} in {models}")
-    content = (folder / MANIFEST).read_bytes()
-    if hashlib.sha256(content).hexdigest()[:10] != version.rsplit("-", 1)[-1]:
+    told = f"bundle {version}"
+    content = read_manifest_bytes(folder / MANIFEST, f"{told}: {MANIFEST}")
+    _require_named(models, version, hashlib.sha256(content).hexdigest())
+    manifest = _parsed(content, f"{told}: {MANIFEST}")
+    require_exactly(folder, manifest["files"], told)
+    for name, wanted in manifest["files"].items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
+            raise BundleError(f"{told}: {name} was changed after the bundle was written; restore it or retrain")
+    return ModelBundle(folder, manifest)
+
+
+def _require_named(models: Path, version: str, manifest_sha256: str) -> None:
+    """The version's name holds the first digits of the hash; whoever loaded the bundle before remembers all of them."""
+    receipt = read_receipt(models, version)
+    is_other = receipt is not None and receipt.manifest_sha256 != manifest_sha256
+    if manifest_sha256[:10] != version.rsplit("-", 1)[-1] or is_other:
         raise BundleError(
             f"bundle {version}: {MANIFEST} was changed after the bundle was written; restore it or retrain"
         )
-    manifest = read_manifest(folder / MANIFEST)
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
-    expected = {*manifest["files"], MANIFEST}
-    if found != expected:
-        raise BundleError(
-            f"bundle {version}: files missing {sorted(expected - found)}, added {sorted(found - expected)}"
-        )
-    for name, wanted in manifest["files"].items():
-        if (folder / name).is_symlink() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
-            raise BundleError(
-                f"bundle {version}: {name} was changed after the bundle was written; restore it or retrain"
-            )
-    return ModelBundle(folder, manifest)
+
+
+def _parsed(content: bytes, told: str) -> dict[str, Any]:
+    manifest = parse_json(content, told)
+    return {**manifest, "files": hashes_in(manifest, told)}

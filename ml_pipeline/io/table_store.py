@@ -144,32 +144,45 @@ class TableStore:
                 found.append((version, kept))
         return found
 
-    def read(self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None, *, version: int | None = None
+    ) -> pa.Table:
         """Rows of ``nights`` in night order, within a night in key order; ``score_date`` comes first.
 
+        Args:
+            table: folder name of the table.
+            nights: the nights to be read.
+            columns: the columns wanted, all if None.
+            version: the Delta version to be read, the newest if None.
+
         Raises:
-            FileNotFoundError: the table was never published.
+            FileNotFoundError: the table was never published, or files of ``version`` are no longer kept.
         """
         if not self.exists(table):
             raise FileNotFoundError(f"table {table} was never published; materialise the asset {table} first")
-        schema = self.schema(table)
+        schema = self.schema(table, version=version)
         names = [SCORE_DATE, *(name for name in columns or schema.names if name != SCORE_DATE)]
         wanted = pa.schema([schema.field(name) for name in names])
-        files = [str(path) for path in self.files(table, nights)]
+        files = self.files(table, nights, version=version)
         if not files:
             return wanted.empty_table()
+        if gone := [path for path in files if version is not None and not path.exists()]:
+            raise FileNotFoundError(
+                f"table {table}: {len(gone)} of {len(files)} files of version {version} are no longer there, the first is "
+                f"{gone[0]}; restore them from a backup"
+            )
         with utc_connection() as connection:
-            found = connection.read_parquet(files, hive_partitioning=True)
+            found = connection.read_parquet([str(path) for path in files], hive_partitioning=True)
             return found.select(*names).to_arrow_table().cast(wanted)
 
-    def schema(self, table: str) -> pa.Schema:
-        """Arrow schema of ``table`` as readers get it."""
-        return pa.schema(self._open(table).schema().to_arrow())
+    def schema(self, table: str, *, version: int | None = None) -> pa.Schema:
+        """Arrow schema of ``table`` as readers get it, as of ``version`` (the newest, if None)."""
+        return pa.schema(self._open(table, version).schema().to_arrow())
 
-    def _open(self, table: str) -> "DeltaTable":
+    def _open(self, table: str, version: int | None) -> "DeltaTable":
         from deltalake import DeltaTable
 
-        return DeltaTable(self.path(table))
+        return DeltaTable(self.path(table), version=version)
 
 
 def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ml_pipeline.domain.calibration import Calibrator, calibrator_from_json
+from ml_pipeline.domain.calibration import Calibrator
+from ml_pipeline.domain.cost_sensitivity import cost_sensitivity
 from ml_pipeline.domain.evaluation import Metrics, evaluate
-from ml_pipeline.domain.feature_matrix import FeatureEncoder, encoder_from_json
+from ml_pipeline.domain.feature_matrix import FeatureEncoder
 from ml_pipeline.domain.model_card import model_card
 from ml_pipeline.domain.scoring import Scorer, raw_scores
 from ml_pipeline.domain.split_report import SplitReport
@@ -17,6 +18,8 @@ from ml_pipeline.domain.training import TrainedTrees
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.model_bundle import ModelBundle, json_bytes, parquet_bytes
 from ml_pipeline.nights import Night
+from ml_pipeline.operations.bundle_scorer import GOLDEN, golden_rows, scorer_of
+from ml_pipeline.operations.bundle_trial import require_tried
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.split_report import SPLIT_FILE
 from ml_pipeline.operations.training_rows import LabelledRows
@@ -70,13 +73,14 @@ def baseline_rates(site: Site, rows: pa.Table, otherwise: float) -> NDArray[np.f
 
 
 def load_scorer(bundle: ModelBundle) -> Scorer:
-    """Rebuild the scorer of a verified bundle: text and numbers only."""
-    return Scorer(
-        encoder_from_json(bundle.json("feature_columns.json")),
-        bundle.text("model.txt"),
-        calibrator_from_json(bundle.json("calibrator.json")),
-        float(bundle.json("threshold.json")["threshold"]),
-    )
+    """Rebuild the scorer of a verified bundle: text and numbers only, and only after the bundle stood its trial.
+
+    Raises:
+        BundleError: the trees cannot be parsed, or the golden rows are not reproduced.
+    """
+    scorer = scorer_of(bundle)
+    require_tried(bundle)
+    return scorer
 
 
 def bundle_files(
@@ -85,9 +89,11 @@ def bundle_files(
     """Every file of the bundle but the manifest; ``split`` is the report of the blocks."""
     mine, theirs = contest.model_metrics, contest.baseline_metrics
     counts = {block.purpose: len(rows.block(block).labels) for block in blocks.in_order}
+    sensitivity = cost_sensitivity(site.project.decision, contest.labels, contest.model)
     card = model_card(
         site.project, feature_set_version=site.sql.feature_set_version, split=split, model=mine, baseline=theirs,
         calibrator=model.calibrator.kind, threshold=model.threshold, gain_by_feature=model.trees.gain_by_feature,
+        sensitivity=sensitivity,
     )  # fmt: skip
     return {
         "model.txt": model.trees.text.encode(),
@@ -97,7 +103,9 @@ def bundle_files(
         "metrics.json": json_bytes({"test": {"model": mine.as_dict(), "baseline": theirs.as_dict()}, "rows": counts}),
         "baseline.parquet": parquet_bytes(_baseline_table(site, rows)),
         "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
+        GOLDEN: parquet_bytes(golden_rows(model.scorer, rows.block(blocks.train).rows)),
         SPLIT_FILE: json_bytes(split.as_json()),
+        "decision.json": json_bytes(sensitivity.as_json()),
         "model_card.md": card.encode(),
         **{f"feature_set/{name}": content for name, content in site.sql.feature_set_files().items()},
     }

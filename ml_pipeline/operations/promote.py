@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ml_pipeline.domain.evaluation import Metrics, evaluate
-from ml_pipeline.domain.gate import Contestant, Verdict, judge
-from ml_pipeline.domain.scoring import raw_scores
+from ml_pipeline.domain.gate import Verdict, judge
 from ml_pipeline.io.locks import exclusive_lock
-from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
-from ml_pipeline.nights import Night, nights_back, nights_between
-from ml_pipeline.operations.build import build_features
-from ml_pipeline.operations.bundle_contents import load_scorer
-from ml_pipeline.operations.site import Site, features_table
-from ml_pipeline.operations.training_rows import labelled_rows
+from ml_pipeline.io.model_bundle import read_bundle
+from ml_pipeline.nights import Night, nights_back
+from ml_pipeline.operations.contest import set_up_comparison
+from ml_pipeline.operations.site import Site
 
 PROMOTIONS = "promotions"
 
@@ -33,8 +29,14 @@ class Promotion:
 
 
 def champion_on(entries: Sequence[dict[str, Any]], night: Night) -> str | None:
-    """The version that was champion for ``night``: the last promotion that took effect by then."""
-    effective = [entry for entry in entries if entry["is_promoted"] and entry["effective_from"] <= str(night)]
+    """The version that was champion for ``night``: the last promotion that took effect by then.
+
+    One by hand counts until its last night; after it, whoever was champion otherwise is champion again.
+    """
+    effective = [
+        entry for entry in entries
+        if entry["is_promoted"] and entry["effective_from"] <= str(night) <= (entry.get("until") or str(Night.max))
+    ]  # fmt: skip
     return str(effective[-1]["challenger"]) if effective else None
 
 
@@ -50,22 +52,54 @@ def promote_if_better(site: Site, version: str, night: Night) -> Promotion:
         entries = site.ledger(PROMOTIONS).entries()
         outcome = judged_before(site, version, night)
         if outcome is None:
-            outcome = _judge(site, version, night, champion_on(entries, Night.max))
+            outcome = _judge(site, version, night, _newest_champion(site, entries))
             entry = {
                 "challenger": version, "champion_before": outcome.champion_before, "judged_on": str(night),
                 "effective_from": str(_effective_from(site, night)), "is_promoted": outcome.verdict.is_promoted,
-                "reasons": list(outcome.verdict.reasons),
+                "reasons": list(outcome.verdict.reasons), "numbers": outcome.verdict.numbers,
             }  # fmt: skip
             site.ledger(PROMOTIONS).append(entry, after=len(entries))
-        _follow_ledger(site, version)
+        site.registry.set_alias("challenger", version)
+        _follow_ledger(site)
     return outcome
+
+
+def promote_by_hand(site: Site, version: str, *, reason: str, until: Night) -> Promotion:
+    """Make bundle ``version`` champion without asking the gate, up to and including night ``until``; recorded as such.
+
+    It serves from the first night that has not been scored, and not before the night that it was trained on. A later
+    promotion by the gate ends it earlier.
+
+    Raises:
+        BundleError: there is no such bundle, or it is damaged.
+        ValueError: the reason is empty, ``until`` is over already, or it is the champion of these nights.
+    """
+    if not reason.strip():
+        raise ValueError("a promotion by hand needs a reason: say why the gate is overruled")
+    bundle = read_bundle(site.models, version)
+    with exclusive_lock(site.lock_file("promotion")):
+        entries = site.ledger(PROMOTIONS).entries()
+        first = _effective_from(site, Night.fromisoformat(bundle.manifest["trained_on"]))
+        before = champion_on(entries, first)
+        if until < first:
+            raise ValueError(f"{version} could serve from night {first} on, but until is {until}; give a later night")
+        if version == before:
+            raise ValueError(f"{version} is the champion of night {first} already")
+        verdict = Verdict(True, (f"by hand, until night {until}: {reason.strip()}",))
+        entry: dict[str, Any] = {
+            "challenger": version, "champion_before": before, "judged_on": None, "effective_from": str(first),
+            "until": str(until), "is_promoted": True, "reasons": list(verdict.reasons), "numbers": {},
+        }  # fmt: skip
+        site.ledger(PROMOTIONS).append(entry, after=len(entries))
+        _follow_ledger(site)
+    return Promotion(version, before, verdict, True)
 
 
 def judged_before(site: Site, version: str, night: Night) -> Promotion | None:
     """What the gate said of bundle ``version`` on ``night``, None if it was not asked."""
     for entry in reversed(site.ledger(PROMOTIONS).entries()):
         if entry["challenger"] == version and entry["judged_on"] == str(night):
-            verdict = Verdict(entry["is_promoted"], tuple(entry["reasons"]))
+            verdict = Verdict(entry["is_promoted"], tuple(entry["reasons"]), entry.get("numbers", {}))
             return Promotion(version, entry["champion_before"], verdict, False)
     return None
 
@@ -77,8 +111,14 @@ def _effective_from(site: Site, night: Night) -> Night:
 
 
 def current_champion(site: Site) -> str | None:
-    """The version that the newest promotion made champion."""
-    return champion_on(site.ledger(PROMOTIONS).entries(), Night.max)
+    """The version that will serve the next night that has not been scored."""
+    return _newest_champion(site, site.ledger(PROMOTIONS).entries())
+
+
+def _newest_champion(site: Site, entries: Sequence[dict[str, Any]]) -> str | None:
+    """The champion of the next night to score, or of the first night of a promotion that begins after that."""
+    begins = [Night.fromisoformat(entry["effective_from"]) for entry in entries if entry["is_promoted"]]
+    return champion_on(entries, _effective_from(site, max(begins))) if begins else None
 
 
 def champions_of(site: Site, nights: Sequence[Night]) -> dict[str, list[Night]]:
@@ -100,43 +140,18 @@ def champions_of(site: Site, nights: Sequence[Night]) -> dict[str, list[Night]]:
     return grouped
 
 
-def _follow_ledger(site: Site, challenger: str) -> None:
-    site.registry.set_alias("challenger", challenger)
+def _follow_ledger(site: Site) -> None:
     champion = current_champion(site)
     if champion is not None:
         site.registry.set_alias("champion", champion)
 
 
 def _judge(site: Site, version: str, night: Night, champion: str | None) -> Promotion:
-    bundle = read_bundle(site.models, version)
-    test = bundle.json("metrics.json")["test"]
-    contest_first, contest_last = (Night.fromisoformat(day) for day in bundle.manifest["blocks"]["test"])
     if version == champion:
         return Promotion(version, champion, Verdict(False, ("it is the champion already",)), True)
+    compared = set_up_comparison(site, version, champion, night)
     verdict = judge(
-        Contestant(version, Metrics(**test["model"]), _seen_until(bundle, "calibrate")),
-        Contestant("baseline", Metrics(**test["baseline"]), None),
-        _champion_on_contest(site, champion, first=contest_first, last=contest_last, night=night),
-        contest_first=contest_first,
-        min_log_loss_gain=site.project.promotion.min_log_loss_gain,
-    )
+        compared.challenger, compared.baseline, compared.champion,
+        terms=site.project.promotion, traits=compared.traits, seed=site.project.training.seed,
+    )  # fmt: skip
     return Promotion(version, champion, verdict, True)
-
-
-def _seen_until(bundle: ModelBundle, purpose: str) -> Night:
-    return Night.fromisoformat(bundle.manifest["blocks"][purpose][1])
-
-
-def _champion_on_contest(
-    site: Site, champion: str | None, *, first: Night, last: Night, night: Night
-) -> Contestant | None:
-    if champion is None:
-        return None
-    bundle = read_bundle(site.models, champion)
-    sql = bundle.feature_set
-    build_features(site, nights_between(first, last), sql=sql)
-    rows = labelled_rows(site, features_table(sql), first=first, last=last, known_by=night)
-    scorer = load_scorer(bundle)
-    raw = raw_scores(scorer, scorer.encoder.transform(rows.rows), threads=site.threads)
-    metrics = evaluate(rows.labels, scorer.calibrator.probability(raw))
-    return Contestant(champion, metrics, _seen_until(bundle, "test"))

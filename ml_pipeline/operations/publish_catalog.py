@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
 from ml_pipeline.contracts.tables import (
+    BACKTEST_SCHEMA,
     DECISION_SCHEMA,
     DRIFT_SCHEMA,
     LABEL_TYPES,
@@ -24,7 +25,8 @@ from ml_pipeline.operations.site import Site, features_table
 
 _PROMOTION_COLUMNS = {
     "number": "bigint", "recorded_at": "timestamptz", "challenger": "varchar", "champion_before": "varchar",
-    "judged_on": "date", "effective_from": "date", "is_promoted": "boolean", "reasons": "varchar[]",
+    "judged_on": "date", "effective_from": "date", "until": "date", "is_promoted": "boolean", "reasons": "varchar[]",
+    "numbers": "json",
 }  # fmt: skip
 
 
@@ -116,6 +118,7 @@ def _monitoring(site: Site) -> list[View]:
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
         ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),
+        ("backtest", BACKTEST_SCHEMA, "What models of earlier months would have done, beside simple ones."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
     return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]

@@ -9,7 +9,8 @@ import pyarrow as pa
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.domain.audit import ScoreAudit, audit_scores
-from ml_pipeline.domain.scoring import Scorer, ranks, score_matrix
+from ml_pipeline.domain.decision import Decisions, decide_rows
+from ml_pipeline.domain.scoring import ScoredRows, Scorer, ranks, score_matrix
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
 from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night
@@ -53,12 +54,13 @@ def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
     audits: list[ScoreAudit] = []
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
-        build_features(site, its_nights, sql=bundle.feature_set)
-        fresh = _inputs(site, bundle, its_nights)
+        built = build_features(site, its_nights, sql=bundle.feature_set)
+        fresh = _inputs(site, bundle, its_nights, version=built.version)
         version_by_night |= dict.fromkeys(its_nights, version)
         stale = stale_nights(fresh, before)
         if stale:
-            rows = _score_with(site, bundle, stale)
+            features = site.tables.read(built.table, stale, version=built.version)
+            rows = score_rows(site, bundle, features)
             audits.extend(_audited(site, rows, bundle, stale))
             parts.append(rows)
             inputs |= {night: fresh[night] for night in stale}
@@ -76,7 +78,8 @@ def stale_scores(site: Site, nights: Sequence[Night]) -> list[Night]:
         bundle = read_bundle(site.models, version)
         unbuilt = set(stale_features(site, its_nights, sql=bundle.feature_set))
         built = [night for night in its_nights if night not in unbuilt]
-        stale.extend([*unbuilt, *stale_nights(_inputs(site, bundle, built), before)])
+        newest = site.tables.version(features_table(bundle.feature_set))
+        stale.extend([*unbuilt, *stale_nights(_inputs(site, bundle, built, version=newest), before)])
     return sorted(stale)
 
 
@@ -93,21 +96,22 @@ def _publish(
     return PublishResult(SCORES, result.version, result.changed, unchanged, rows + result.rows)
 
 
-def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> dict[Night, NightInputs]:
-    features = site.tables.published(features_table(bundle.feature_set), nights)
-    return {night: NightInputs.made_from(bundle.version, features[night].content_hash, AS_OF) for night in nights}
+def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night], *, version: int) -> dict[Night, NightInputs]:
+    """What each night is scored from; the version of the features is a fact beside it: reproducing starts there."""
+    table = features_table(bundle.feature_set)
+    features = site.tables.published(table, nights, version=version)
+    made_from = {night: NightInputs.made_from(bundle.version, features[night].content_hash, AS_OF) for night in nights}
+    return {night: NightInputs(inputs.inputs_hash, {table: version}) for night, inputs in made_from.items()}
 
 
-def _score_with(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> pa.Table:
-    """Score rows of ``nights``, in night and key order."""
+def score_rows(site: Site, bundle: ModelBundle, features: pa.Table) -> pa.Table:
+    """The ``scores`` rows of feature rows ``features`` by ``bundle``, in night and key order; publishes nothing."""
     scorer = load_scorer(bundle)
-    sql = bundle.feature_set
-    key = sql.project.entity_key
-    features = site.tables.read(features_table(sql), nights)
+    key = bundle.feature_set.project.entity_key
     features = features.sort_by([(name, "ascending") for name in (SCORE_DATE, *key)]).combine_chunks()
     scored = score_matrix(scorer, scorer.encoder.transform(features), threads=site.threads)
     dates = features.column(SCORE_DATE).to_numpy()
-    cutoffs = {np.datetime64(night): site.calendar.cutoff(night) for night in nights}
+    cutoffs = {night: site.calendar.cutoff(night.item()) for night in np.unique(dates)}
     columns = {
         SCORE_DATE: features.column(SCORE_DATE),
         **{name: features.column(name) for name in key},
@@ -115,12 +119,19 @@ def _score_with(site: Site, bundle: ModelBundle, nights: Sequence[Night]) -> pa.
         "score": scored.score,
         "probability": scored.probability,
         "rank": ranks(dates, scored.probability),
-        "decision": scored.probability >= scorer.threshold,
+        "decision": _decisions(bundle, scorer, features, scored).acts,
         **{f"reason_{place}": scored.reasons[:, place - 1] for place in (1, 2, 3)},
         **_constants(site, bundle, scorer, features.num_rows),
     }
     schema = scores_schema([features.schema.field(name) for name in key])
     return pa.table([_as_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _decisions(bundle: ModelBundle, scorer: Scorer, features: pa.Table, scored: ScoredRows) -> Decisions:
+    """By the costs or the capacity that the bundle was trained with, as its threshold is."""
+    project = bundle.feature_set.project
+    keys = features.select([SCORE_DATE, *project.entity_key])
+    return decide_rows(project.decision, scorer.threshold, keys, probability=scored.probability, score=scored.score)
 
 
 def _constants(site: Site, bundle: ModelBundle, scorer: Scorer, rows: int) -> dict[str, pa.Array]:

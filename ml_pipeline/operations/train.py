@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ml_pipeline.domain.calibration import Calibrator, fit_calibrator
@@ -17,11 +18,19 @@ from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.audit import Audit
 from ml_pipeline.operations.audit_split import audit_split, require_sound
 from ml_pipeline.operations.build import LABELS
-from ml_pipeline.operations.bundle_contents import FittedModel, bundle_facts, bundle_files, load_scorer, measure
+from ml_pipeline.operations.bundle_contents import (
+    Contest,
+    FittedModel,
+    bundle_facts,
+    bundle_files,
+    load_scorer,
+    measure,
+)
 from ml_pipeline.operations.register import draw_plots, plots_folder, register
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.split_report import describe
 from ml_pipeline.operations.training_rows import LabelledRows, Split, open_split, training_blocks
+from ml_pipeline.operations.trainings import record_training, recorded_training
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,8 @@ class Training:
 def train(site: Site, night: Night) -> Training:
     """Train as of ``night``: from partitions up to it, and from labels known by its cutoff.
 
+    From which Delta versions, with what code and where is recorded in the ledger of trainings.
+
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
         SplitError: the blocks or their labels are not what they must be. Nothing is trained in any of these cases.
@@ -47,42 +58,48 @@ def train(site: Site, night: Night) -> Training:
     report = describe(site, split)
     audit = audit_split(site, split, report)
     require_sound(audit, night)
-    existing = find_training(site, night)
+    existing = find_training(site, night, versions=split.versions)
     if existing is None:
-        bundle = _train_anew(site, split, report)
+        bundle, contest = make_bundle(site, split, report)
+        draw_plots(site, bundle, contest)
     else:
         bundle = existing
         if not plots_folder(site, bundle.version).exists():
             draw_plots(site, bundle, measure(site, split.rows, split.blocks, load_scorer(bundle)))
+    if existing is None or recorded_training(site, bundle.version) is None:
+        record_training(site, bundle, split.versions)
     register(site, bundle)
     return Training(bundle, is_new=existing is None, split_audit=audit)
 
 
-def _train_anew(site: Site, split: Split, report: SplitReport) -> ModelBundle:
+def make_bundle(site: Site, split: Split, report: SplitReport) -> tuple[ModelBundle, Contest]:
+    """Fit a model on ``split`` and write its bundle, nothing else; the same split gives the same bytes."""
     rows, blocks, night = split.rows, split.blocks, split.night
     model = fit_model(site, rows, blocks)
     site.progress(f"trained {model.trees.tree_count} trees on nights {blocks.train.first} to {blocks.train.last}")
     contest = measure(site, rows, blocks, model.scorer)
     files = bundle_files(site, rows, blocks, model=model, contest=contest, split=report)
     facts = bundle_facts(site, rows, blocks, model=model, night=night)
-    facts["inputs_hash"] = _inputs_hash(site, blocks, night)
-    bundle = write_bundle(site.models, files, facts, label=str(night))
-    draw_plots(site, bundle, contest)
-    return bundle
+    facts["inputs_hash"] = _inputs_hash(site, blocks, night, split.versions)
+    return write_bundle(site.models, files, facts, label=str(night)), contest
 
 
-def find_training(site: Site, night: Night) -> ModelBundle | None:
-    """The bundle that a training as of ``night`` would make again, None if something has changed or it never ran."""
-    inputs_hash = _inputs_hash(site, training_blocks(site, night), night)
+def find_training(site: Site, night: Night, *, versions: Mapping[str, int] | None = None) -> ModelBundle | None:
+    """The bundle that a training as of ``night`` would make again, None if something has changed or it never ran.
+
+    ``versions`` names the Delta version of features and labels that are compared, the newest ones if None.
+    """
+    inputs_hash = _inputs_hash(site, training_blocks(site, night), night, versions or {})
     for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
         if read_manifest(path).get("inputs_hash") == inputs_hash:
             return read_bundle(site.models, path.parent.name)
     return None
 
 
-def _inputs_hash(site: Site, blocks: Blocks, night: Night) -> str:
-    features = site.tables.published(features_table(site.sql))
-    labels = site.tables.published(LABELS)
+def _inputs_hash(site: Site, blocks: Blocks, night: Night, versions: Mapping[str, int]) -> str:
+    table = features_table(site.sql)
+    features = site.tables.published(table, version=versions.get(table))
+    labels = site.tables.published(LABELS, version=versions.get(LABELS))
     opened = nights_between(blocks.train.first, night)
     parts = [
         site.sql.feature_set_version, _what_can_change_a_model(site), code_version(), package_versions(),

@@ -1,7 +1,7 @@
 """The split of a training: its blocks, and the rows that it may see, with the labels known by its night."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +44,7 @@ class Split:
         rows: the labelled rows from the first night of the train block to the last one of the test block.
         features: all rows of these nights, also those without a known label.
         labels: the label table from the first of these nights to ``night``, as it was read to label ``rows``.
+        versions: the Delta version of each table that was read, by name.
     """
 
     night: Night
@@ -51,18 +52,23 @@ class Split:
     rows: LabelledRows
     features: pa.Table
     labels: pa.Table
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_split(site: Site, night: Night) -> Split:
+def open_split(site: Site, night: Night, *, versions: Mapping[str, int] | None = None) -> Split:
     """Read the split of a training as of ``night``, from partitions up to it.
+
+    Features and labels are read as of ``versions`` (by table), the newest ones, taken once, if None.
 
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
     """
     blocks = training_blocks(site, night)
     first, last = blocks.train.first, blocks.test.last
-    features, labels = _read(site, features_table(site.sql), first=first, last=last, known_by=night)
-    return Split(night, blocks, _label(features, labels, site.project.entity_key), features, labels)
+    table = features_table(site.sql)
+    taken = versions if versions is not None else {name: site.tables.version(name) for name in (table, LABELS)}
+    features, labels = _read(site, table, first=first, last=last, known_by=night, versions=taken)
+    return Split(night, blocks, _label(features, labels, site.project.entity_key), features, labels, taken)
 
 
 def training_blocks(site: Site, night: Night) -> Blocks:
@@ -86,18 +92,20 @@ def labelled_rows(site: Site, table: str, *, first: Night, last: Night, known_by
     Raises:
         LookupError: a night's features or labels were never built; names them and what to materialise.
     """
-    features, labels = _read(site, table, first=first, last=last, known_by=known_by)
+    features, labels = _read(site, table, first=first, last=last, known_by=known_by, versions={})
     return _label(features, labels, site.project.entity_key)
 
 
-def _read(site: Site, table: str, *, first: Night, last: Night, known_by: Night) -> tuple[pa.Table, pa.Table]:
-    nights = nights_between(first, last)
-    require_built(site, table, nights)
-    label_nights = nights_between(first, known_by)
-    require_built(site, LABELS, label_nights)
+def _read(
+    site: Site, table: str, *, first: Night, last: Night, known_by: Night, versions: Mapping[str, int]
+) -> tuple[pa.Table, pa.Table]:
+    nights, label_nights = nights_between(first, last), nights_between(first, known_by)
+    require_built(site, table, nights, version=versions.get(table))
+    require_built(site, LABELS, label_nights, version=versions.get(LABELS))
     # A total order: equal rows in another order would grow other trees.
     order = [(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)]
-    return site.tables.read(table, nights).sort_by(order), site.tables.read(LABELS, label_nights)
+    features = site.tables.read(table, nights, version=versions.get(table))
+    return features.sort_by(order), site.tables.read(LABELS, label_nights, version=versions.get(LABELS))
 
 
 def _label(features: pa.Table, labels: pa.Table, key: Sequence[str]) -> LabelledRows:
@@ -106,9 +114,9 @@ def _label(features: pa.Table, labels: pa.Table, key: Sequence[str]) -> Labelled
     return LabelledRows(features.filter(pa.array(is_known)).combine_chunks(), found[is_known])
 
 
-def require_built(site: Site, table: str, nights: tuple[Night, ...]) -> None:
+def require_built(site: Site, table: str, nights: tuple[Night, ...], *, version: int | None = None) -> None:
     """Raise LookupError if a night of a built table is missing: an absent night must not pass for an empty one."""
-    published = site.tables.published(table, nights)
+    published = site.tables.published(table, nights, version=version)
     missing = [night for night in nights if night not in published]
     if missing:
         asset = table.split("/", maxsplit=1)[0]

@@ -56,3 +56,50 @@ def test_a_bad_embargo_or_share_is_refused(shop_project: Path, part: str, field:
     entry[part][field] = value
     with pytest.raises(ValidationError, match=field):
         ProjectContract.model_validate(entry)
+
+
+def test_a_project_from_before_the_capacity_and_the_behaviour_keeps_its_meaning(shop_project: Path) -> None:
+    text = (shop_project / "project.yml").read_text(encoding="utf-8")
+    assert "capacity_per_night" not in text
+    assert "behaviour" not in text
+    project = load_project(shop_project)
+    assert project.decision.capacity_per_night is None
+    assert (project.behaviour.invariant_to, project.behaviour.peers) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("decision", "capacity_per_night", 0), ("decision", "capacity_per_night", 1.5),
+     ("behaviour", "tolerance", -0.1), ("behaviour", "tolerance", 2), ("behaviour", "invariant_to", "channel")],
+)  # fmt: skip
+def test_a_bad_capacity_or_behaviour_is_refused(shop_project: Path, part: str, field: str, value: object) -> None:
+    entry = yaml.safe_load((shop_project / "project.yml").read_text(encoding="utf-8"))
+    entry[part] = entry.get(part, {}) | {field: value}
+    with pytest.raises(ValidationError, match=field):
+        ProjectContract.model_validate(entry)
+
+
+@pytest.mark.parametrize(("first", "last"), [("2024-04-02", "2024-05-01"), ("2024-05-01", "2024-04-01")])
+def test_a_backtest_goes_from_month_to_month(shop_project: Path, first: str, last: str) -> None:
+    entry = yaml.safe_load((shop_project / "project.yml").read_text(encoding="utf-8"))
+    assert ProjectContract.model_validate(entry).backtest is None
+    with pytest.raises(ValidationError, match="name the first nights of two months, in order"):
+        ProjectContract.model_validate(entry | {"backtest": {"first": first, "last": last}})
+
+
+def test_a_project_from_before_the_gate_asked_for_confidence_still_loads(shop_project: Path) -> None:
+    terms = load_project(shop_project).promotion
+    assert (terms.min_log_loss_gain, terms.confidence, terms.slices, terms.groups) == (0.0005, 0.95, (), ())
+    assert load_project(FLIGHTS).promotion.groups == ("carrier_code", "origin_code")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("confidence", 0.4), ("confidence", 1.0), ("slice_margin", -0.1), ("min_slice_rows", 0), ("slices", "channel"),
+     ("max_calibration_gap_growth", -1)],
+)  # fmt: skip
+def test_bad_terms_of_promotion_are_refused(shop_project: Path, field: str, value: object) -> None:
+    entry = yaml.safe_load((shop_project / "project.yml").read_text(encoding="utf-8"))
+    entry["promotion"][field] = value
+    with pytest.raises(ValidationError, match=field):
+        ProjectContract.model_validate(entry)

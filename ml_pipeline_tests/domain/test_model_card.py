@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ml_pipeline.contracts.project import load_project
+from ml_pipeline.contracts.project import DecisionContract, load_project
+from ml_pipeline.domain.cost_sensitivity import cost_sensitivity
 from ml_pipeline.domain.evaluation import Metrics
 from ml_pipeline.domain.model_card import model_card
 from ml_pipeline.domain.split_report import split_markdown
@@ -10,6 +12,9 @@ from ml_pipeline_tests.domain.test_split_report import REPORT
 
 MODEL = Metrics(480, 0.4042, 0.4399, 0.5194, 0.1737, 0.8130, 0.7618, 0.0589)
 BASELINE = Metrics(480, 0.4042, 0.4100, 0.5928, 0.2034, 0.7347, 0.6275, 0.0676)
+SENSITIVITY = cost_sensitivity(
+    DecisionContract(cost_false_alarm=1, cost_miss=2), np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3, 0.8])
+)
 
 
 @pytest.fixture
@@ -18,7 +23,7 @@ def card(shop_project: Path) -> str:
     gains = {f"feature_{number:02d}": float(number) for number in range(20)}
     return model_card(
         project, feature_set_version="abc123", split=REPORT, model=MODEL, baseline=BASELINE, calibrator="sigmoid",
-        threshold=1 / 3, gain_by_feature=gains,
+        threshold=1 / 3, gain_by_feature=gains, sensitivity=SENSITIVITY,
     )  # fmt: skip
 
 
@@ -53,6 +58,6 @@ def test_a_model_without_a_split_still_has_a_card(shop_project: Path) -> None:
     project = load_project(shop_project)
     card = model_card(
         project, feature_set_version="x", split=REPORT, model=MODEL, baseline=BASELINE, calibrator="isotonic",
-        threshold=0.5, gain_by_feature={"only": 0.0},
+        threshold=0.5, gain_by_feature={"only": 0.0}, sensitivity=SENSITIVITY,
     )  # fmt: skip
     assert "| only | 0.0% |" in card

@@ -39,7 +39,8 @@ def test_the_same_source_has_the_same_version_wherever_it_lies(copy: Path) -> No
 @pytest.mark.parametrize(
     "name",
     ["nights.py", "domain/training.py", "domain/feature_matrix.py", "contracts/rows.py", "operations/train.py",
-     "operations/training_rows.py", "operations/bundle_contents.py", "io/gated_runner.py"],
+     "operations/training_rows.py", "operations/bundle_contents.py", "operations/split_report.py", "io/gated_runner.py",
+     "io/gate.py", "io/landing_models.py"],
 )  # fmt: skip
 def test_whatever_code_can_change_a_model_changes_the_version(copy: Path, name: str) -> None:
     before = run_python(PRINT, str(copy))
@@ -54,7 +55,10 @@ def test_code_that_cannot_change_a_model_does_not_change_the_version(copy: Path,
     assert run_python(PRINT, str(copy)) == before
 
 
-@pytest.mark.parametrize(("name", "is_engine"), [("io/gated_runner.py", True), ("nights.py", True), ("cli.py", False)])
+@pytest.mark.parametrize(
+    ("name", "is_engine"),
+    [("io/gated_runner.py", True), ("io/gate.py", True), ("io/landing_models.py", True), ("nights.py", True), ("cli.py", False)],
+)  # fmt: skip
 def test_whatever_code_runs_the_sql_is_the_engine(copy: Path, name: str, is_engine: bool) -> None:
     assert run_python(PRINT_ENGINE, str(copy)) == engine_version()
     change(copy / "ml_pipeline" / name)

@@ -34,7 +34,7 @@ def log(registry: MlflowRegistry, folder: Path) -> int:
     plot = folder.parent / "roc.png"
     plot.write_bytes(b"\x89PNG")
     return registry.log_version(
-        folder, parameters={"seed": 7}, metrics={"test_model_log_loss": 0.5, "test_model_roc_auc": float("nan")},
+        folder, model=folder, parameters={"seed": 7}, metrics={"test_model_log_loss": 0.5, "test_model_roc_auc": float("nan")},
         tags={"trained_on": "2024-05-05"}, plots={"roc": plot},
     )  # fmt: skip
 

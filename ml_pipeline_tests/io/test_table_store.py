@@ -186,3 +186,25 @@ def test_an_earlier_version_is_read_as_it_was(store: TableStore) -> None:
         NIGHTS[0]: "first"
     }
     assert store.files("raw/orders", version=-1) == [] and store.published("raw/orders", version=-1) == {}
+
+
+def test_an_earlier_version_is_read_with_its_own_rows_and_columns(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0), (NIGHTS[1], "b", 2.0)), list(NIGHTS[:2]))
+    before = store.version("raw/orders")
+    publish(store, rows((NIGHTS[0], "a", 9.0), (NIGHTS[2], "c", 3.0)), [NIGHTS[0], NIGHTS[2]])
+    assert store.read("raw/orders", NIGHTS, version=before)["value"].to_pylist() == [1.0, 2.0]
+    assert store.read("raw/orders", NIGHTS, ["value"], version=store.version("raw/orders")).equals(
+        store.read("raw/orders", NIGHTS, ["value"])
+    )
+    assert store.schema("raw/orders", version=before) == SCHEMA
+
+
+def test_files_of_an_earlier_version_that_are_gone_are_named_with_the_version(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0)), [NIGHTS[0]])
+    before = store.version("raw/orders")
+    (old,) = store.files("raw/orders")
+    publish(store, rows((NIGHTS[0], "a", 9.0)), [NIGHTS[0]])
+    old.unlink()
+    assert store.read("raw/orders", [NIGHTS[0]])["value"].to_pylist() == [9.0]
+    with pytest.raises(FileNotFoundError, match=f"1 of 1 files of version {before} are no longer there.*{old.name}"):
+        store.read("raw/orders", [NIGHTS[0]], version=before)

@@ -144,7 +144,9 @@ def _of_fit(name: str, fit: Fit, audit: Callable[..., Audit], word: str) -> Muta
 def _of_bundle(name: str, files: Callable[[Site, Split, ModelBundle], dict[str, bytes]], word: str) -> Mutant:
     def held(workshop: Workshop) -> Audit:
         site, split, bundle = workshop.sound, workshop.split, workshop.bundle
-        own = {name: (bundle.folder / name).read_bytes() for name in bundle.manifest["files"]}
+        own = {
+            name: (bundle.folder / name).read_bytes() for name in bundle.manifest["files"] if name != "golden.parquet"
+        }
         facts = {name: fact for name, fact in bundle.manifest.items() if name != "files"}
         mutant = write_bundle(workshop.folder / "models", own | files(site, split, bundle), facts, label="mutant")
         return learned_from_its_blocks(site, split, mutant)

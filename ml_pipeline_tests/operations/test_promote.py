@@ -12,6 +12,7 @@ from ml_pipeline.operations.promote import (
     champions_of,
     current_champion,
     judged_before,
+    promote_by_hand,
     promote_if_better,
 )
 from ml_pipeline.operations.score import score, stale_scores
@@ -22,10 +23,10 @@ from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON, open_test_s
 LATER = date(2024, 5, 20)
 
 
-def entry(challenger: str, effective_from: str, is_promoted: bool = True) -> dict[str, Any]:
+def entry(challenger: str, effective_from: str, is_promoted: bool = True, until: str | None = None) -> dict[str, Any]:
     return {
         "challenger": challenger, "champion_before": None, "judged_on": effective_from, "effective_from": effective_from,
-        "is_promoted": is_promoted, "reasons": [],
+        "is_promoted": is_promoted, "reasons": [], "until": until,
     }  # fmt: skip
 
 
@@ -33,6 +34,14 @@ def test_the_champion_of_a_night_is_the_last_one_that_took_effect_by_then() -> N
     entries = [entry("a", "2024-05-05"), entry("no", "2024-05-06", is_promoted=False), entry("b", "2024-05-10")]
     answers = [champion_on(entries, date(2024, 5, day)) for day in (4, 5, 9, 10, 31)]
     assert answers == [None, "a", "a", "b", "b"]
+
+
+def test_after_an_override_the_champion_before_serves_again_unless_the_gate_promoted_meanwhile() -> None:
+    entries = [entry("a", "2024-05-05"), entry("hand", "2024-05-08", until="2024-05-10")]
+    gated = [*entries, entry("b", "2024-05-09")]
+    nights = [date(2024, 5, day) for day in (7, 8, 9, 10, 11)]
+    assert [champion_on(entries, night) for night in nights] == ["a", "hand", "hand", "hand", "a"]
+    assert [champion_on(gated, night) for night in nights] == ["a", "hand", "b", "b", "b"]
 
 
 def test_nights_are_grouped_by_their_champion(scored_shop_copy: Site) -> None:
@@ -54,6 +63,9 @@ def test_a_verdict_is_recorded_with_reasons_and_mlflow_follows(scored_shop: Site
     assert recorded["champion_before"] is None
     assert (recorded["judged_on"], recorded["effective_from"]) == ("2024-05-05", "2024-05-05")
     assert any("beats the baseline" in reason for reason in recorded["reasons"])
+    gain = recorded["numbers"]["gain_over"]["baseline"]
+    assert gain["low"] < gain["mean"] < gain["high"]
+    assert recorded["numbers"]["metrics"]["challenger"]["rows"] == gain["rows"] == 480
     client = MlflowClient(tracking_uri=scored_shop.tracking_uri)
     for alias in ("champion", "challenger"):
         found = client.get_model_version_by_alias(scored_shop.project.name, alias)
@@ -66,6 +78,7 @@ def test_judging_again_says_the_same_and_records_nothing(scored_shop_copy: Site)
     again = promote_if_better(site, version, SHOP_TRAINED_ON)
     assert not again.is_new
     assert again.verdict.is_promoted
+    assert again.verdict.numbers["names"]["challenger"] == version
     assert len(site.ledger(PROMOTIONS).entries()) == 1
     assert judged_before(site, version, LATER) is None
 
@@ -79,7 +92,10 @@ def weak_champion(scored_shop_copy: Site) -> Site:
     weak = train(open_test_site(path.parent, scored_shop_copy.data), SHOP_TRAINED_ON).bundle
     assert weak.manifest["tree_count"] <= 2
     scored_shop_copy.ledger(PROMOTIONS).append(entry(weak.version, "2024-05-05"))
-    path.write_text(strong, encoding="utf-8")
+    # The 480 rows of twelve nights are not enough to be surer.
+    terms = "promotion: {min_log_loss_gain: 0.0005"
+    assert terms in strong
+    path.write_text(strong.replace(terms, f"{terms}, confidence: 0.9"), encoding="utf-8")
     return open_test_site(path.parent, scored_shop_copy.data)
 
 
@@ -103,6 +119,10 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_champion_stays(scored
     outcome = promote_if_better(site, train(site, LATER).bundle.version, LATER)
     assert not outcome.verdict.is_promoted
     assert current_champion(site) == champion
+    recorded = site.ledger(PROMOTIONS).entries()[-1]
+    assert (recorded["is_promoted"], recorded["challenger"]) == (False, outcome.challenger)
+    assert set(recorded["numbers"]["gain_over"]) == {"baseline", "champion"}
+    assert recorded["reasons"] == list(outcome.verdict.reasons)
     client = MlflowClient(tracking_uri=site.tracking_uri)
     tags = [
         client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"]
@@ -136,3 +156,55 @@ def test_no_night_that_has_been_published_changes_its_champion(weak_champion: Si
     assert promote_if_better(site, train(site, LATER).bundle.version, LATER).verdict.is_promoted
     assert champions_of(site, nights) == before
     assert stale_scores(site, nights) == []
+
+
+def test_a_promotion_by_hand_serves_until_its_night_and_not_before_it_was_trained(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, current_champion(scored_shop_copy)
+    version = train(site, LATER).bundle.version
+    done = promote_by_hand(site, version, reason="  the old one fails ", until=date(2024, 5, 22))
+    assert (done.champion_before, done.verdict.reasons) == (
+        first,
+        ("by hand, until night 2024-05-22: the old one fails",),
+    )
+    grouped = champions_of(site, nights_between(date(2024, 5, 18), date(2024, 5, 24)))
+    assert grouped[version] == list(nights_between(LATER, date(2024, 5, 22)))
+    assert len(grouped[str(first)]) == 4
+    assert current_champion(site) == version
+    client = MlflowClient(tracking_uri=site.tracking_uri)
+    assert client.get_model_version_by_alias(site.project.name, "champion").tags["bundle_version"] == version
+    score(site, nights_between(date(2024, 5, 13), date(2024, 5, 22)))
+    assert current_champion(site) == first
+
+
+def test_an_override_is_no_verdict_of_the_gate(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    version = train(site, LATER).bundle.version
+    promote_by_hand(site, version, reason="a test", until=date(2024, 5, 22))
+    assert judged_before(site, version, LATER) is None
+
+
+def test_an_override_changes_no_night_that_has_been_published(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, str(current_champion(scored_shop_copy))
+    version = train(site, LATER).bundle.version
+    score(site, nights_between(date(2024, 5, 13), LATER))
+    before = champions_of(site, [*SHOP_SCORED, LATER])
+    promote_by_hand(site, version, reason="a test", until=date(2024, 5, 22))
+    assert champions_of(site, [*SHOP_SCORED, LATER]) == before
+    assert champion_on(site.ledger(PROMOTIONS).entries(), date(2024, 5, 21)) == version
+    assert first != version
+
+
+@pytest.mark.parametrize(
+    ("reason", "until", "words"),
+    [
+        ("", date(2024, 5, 25), "needs a reason"), ("  ", date(2024, 5, 25), "needs a reason"),
+        ("why not", date(2024, 5, 12), "could serve from night 2024-05-13 on, but until is 2024-05-12"),
+        ("why not", date(2024, 5, 25), "is the champion of night 2024-05-13 already"),
+    ],
+)  # fmt: skip
+def test_an_override_that_says_nothing_or_does_nothing_is_refused(
+    scored_shop_copy: Site, reason: str, until: date, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        promote_by_hand(scored_shop_copy, str(current_champion(scored_shop_copy)), reason=reason, until=until)
+    assert len(scored_shop_copy.ledger(PROMOTIONS).entries()) == 1

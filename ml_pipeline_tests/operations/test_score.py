@@ -9,7 +9,7 @@ from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.promote import NoChampionError, current_champion
 from ml_pipeline.operations.score import SCORES, ScoreAuditError, score, stale_scores
-from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline_tests.conftest import SHOP_SCORED, open_test_site
 
 NEXT = nights_between(date(2024, 5, 13), date(2024, 5, 15))
@@ -115,3 +115,14 @@ def test_a_row_that_changed_makes_its_night_stale_and_only_its_nights(scored_sho
 def test_nights_outside_the_project_are_refused(scored_shop: Site) -> None:
     with pytest.raises(ValueError, match="outside this project's nights"):
         score(scored_shop, [date(2024, 6, 2)])
+
+
+def test_a_scored_night_records_the_version_of_its_features(scored_shop_copy: Site) -> None:
+    """Also once later nights have moved the features on."""
+    site = scored_shop_copy
+    table = features_table(site.sql)
+    before = site.tables.published(SCORES, SHOP_SCORED)
+    assert {tuple(night.facts) for night in before.values()} == {(table,)}
+    assert {night.facts[table] for night in before.values()} == {site.tables.version(table)}
+    score(site, NEXT)
+    assert site.tables.published(SCORES, SHOP_SCORED) == before

@@ -6,7 +6,9 @@ import pytest
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.split_rules import misplaced_blocks
 from ml_pipeline.domain.splits import Block, walk_forward
-from ml_pipeline.nights import nights_back
+from ml_pipeline.io.table_store import NightInputs
+from ml_pipeline.nights import nights_back, nights_between
+from ml_pipeline.operations.build import build_features, build_labels
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.training_rows import label_window_nights, labelled_rows, open_split, training_blocks
 from ml_pipeline_tests.conftest import SHOP_TRAINED_ON, open_test_site
@@ -69,3 +71,21 @@ def test_folds_of_the_train_block_find_their_rows(built_shop: Site) -> None:
         learned, judged = (split.rows.block(block) for block in fold.in_order)
         assert learned.nights.max() < judged.nights.min()
         assert len(judged.labels) == 160
+
+
+def test_a_split_says_which_versions_it_read_and_reads_those_again(landed_shop_copy: Site) -> None:
+    site = landed_shop_copy
+    nights = nights_between(site.calendar.first_night, SHOP_TRAINED_ON)
+    build_features(site, nights)
+    build_labels(site, nights)
+    split = open_split(site, SHOP_TRAINED_ON)
+    table = features_table(site.sql)
+    assert split.versions == {table: site.tables.version(table), "labels": site.tables.version("labels")}
+    emptied = {split.blocks.test.last: NightInputs("emptied", {})}
+    site.tables.publish(table, split.features.slice(0, 0), emptied, key=site.project.entity_key)
+    assert open_split(site, SHOP_TRAINED_ON).features.num_rows < split.features.num_rows
+    again = open_split(site, SHOP_TRAINED_ON, versions=split.versions)
+    assert again.features.equals(split.features)
+    assert again.labels.equals(split.labels)
+    with pytest.raises(LookupError, match="features has not been built for"):
+        open_split(site, SHOP_TRAINED_ON, versions=split.versions | {table: 1})

@@ -1,0 +1,93 @@
+"""What ``make backtest`` does: builds what the project's backtest needs, replays it through Dagster, prints the table."""
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+
+from ml_pipeline.contracts.project import BacktestContract
+from ml_pipeline.defs.default_run import Stage, StageFailedError
+from ml_pipeline.defs.instance import open_instance, prepare
+from ml_pipeline.defs.project import settings
+from ml_pipeline.defs.resources import site_resource
+from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.operations.backtest import BACKTEST, nights_needed, stale_backtest
+from ml_pipeline.operations.backtest_report import report_path
+from ml_pipeline.operations.build import stale_features, stale_labels
+from ml_pipeline.operations.land import stale_landings
+from ml_pipeline.operations.site import Site
+
+_QUIET: dict[str, Any] = {"loggers": {"plain": {"config": {}}}}
+
+
+def backtest_stages(site: Site, span: BacktestContract) -> list[Stage]:
+    """Land, build and replay, in order."""
+    first = site.project.first_night
+    last, known_by = nights_needed(site, span.last)
+    landing = [
+        Stage(f"land {name}", "ingestion", (f"raw/{name}",),
+              partial(stale_landings, site, name, [first] if source.reference else nights_between(first, known_by)))
+        for name, source in site.sql.sources.items()
+    ]  # fmt: skip
+    return [
+        *landing,
+        Stage("build features", "feature_building", ("features",), partial(stale_features, site, nights_between(first, last))),
+        Stage("build labels", "feature_building", ("labels",), partial(stale_labels, site, nights_between(first, known_by))),
+        Stage("replay", "backtest", (BACKTEST,), partial(stale_backtest, site, span.first, span.last)),
+    ]  # fmt: skip
+
+
+def run_backtest_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], None]) -> int:
+    """Run what is stale; returns the number of Dagster runs.
+
+    Raises:
+        StageFailedError: the project has no backtest, or a run failed; later stages were not started.
+    """
+    span = site.project.backtest
+    if span is None:
+        raise StageFailedError("the project has no backtest; name its first and last month as backtest in project.yml")
+    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
+    runs = 0
+    for stage in backtest_stages(site, span):
+        nights = stage.stale()
+        say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
+        if nights:
+            _execute(definitions, instance, stage, nights)
+            runs += 1
+    return runs
+
+
+def _execute(definitions: dg.Definitions, instance: dg.DagsterInstance, stage: Stage, nights: Sequence[Night]) -> None:
+    """One run from the first to the last of ``nights``; what is up to date between them is left alone by the operation."""
+    ends = {
+        "dagster/asset_partition_range_start": str(nights[0]), "dagster/asset_partition_range_end": str(nights[-1])
+    }  # fmt: skip
+    result = definitions.resolve_job_def(stage.job).execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(name.split("/")) for name in stage.assets], run_config=_QUIET,
+        raise_on_error=False, **({"partition_key": str(nights[0])} if len(nights) == 1 else {"tags": ends}),
+    )  # fmt: skip
+    if not result.success:
+        errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+        raise StageFailedError(f"{stage.title}: {'; '.join(error.message.strip() for error in errors if error)}")
+
+
+def main() -> None:
+    """Run the backtest of the configured project; the exit code says whether it could."""
+    home = settings().dagster_home
+    site = site_resource().open(click.echo)
+    prepare(site, home)
+    with open_instance(home) as instance:
+        try:
+            run_backtest_stages(site, instance, click.echo)
+        except (StageFailedError, LookupError, ValueError) as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+    click.echo(report_path(site).read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

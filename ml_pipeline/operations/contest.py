@@ -1,0 +1,117 @@
+"""Sets up the comparison that the gate judges: challenger, baseline and champion on the challenger's test block."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.domain.contamination import ComparedRows, UsedNights
+from ml_pipeline.domain.decision import decide_rows
+from ml_pipeline.domain.gate import Traits
+from ml_pipeline.domain.gate_findings import Contestant
+from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.splits import Block
+from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
+from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.operations.build import build_features
+from ml_pipeline.operations.bundle_contents import baseline_rates, load_scorer
+from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.split_report import SPLIT_FILE
+from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
+
+Floats = NDArray[np.float64]
+_NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the gate is given; ``traits`` are the values of the declared slices and groups, one entry a row."""
+
+    challenger: Contestant
+    baseline: Contestant
+    champion: Contestant | None
+    traits: Traits
+
+
+def set_up_comparison(site: Site, version: str, champion: str | None, night: Night) -> Comparison:
+    """Score the test block of bundle ``version`` with it, with the baseline and with ``champion``.
+
+    Each model reads the features that its own SQL makes; labels are those known to ``night``.
+
+    Raises:
+        BundleError: a bundle is damaged. LookupError: features or labels of the block are missing.
+        ValueError: a declared slice or group is no category feature of the challenger.
+    """
+    bundle = read_bundle(site.models, version)
+    first, last = (Night.fromisoformat(day) for day in bundle.manifest["blocks"]["test"])
+    rows, scorer = _rows(site, bundle, first, last, night), load_scorer(bundle)
+    rates = baseline_rates(site, rows.rows, float(bundle.manifest["positive_share"]))
+    return Comparison(
+        _contestant(site, bundle, rows, scorer, is_champion=False),
+        _said(site, "baseline", rows, rates, rates, threshold=scorer.threshold, used=None),
+        _champion(site, champion, first=first, last=last, night=night),
+        _traits(site, bundle, rows.rows),
+    )
+
+
+def _rows(site: Site, bundle: ModelBundle, first: Night, last: Night, night: Night) -> LabelledRows:
+    sql = bundle.feature_set
+    build_features(site, nights_between(first, last), sql=sql)
+    return labelled_rows(site, features_table(sql), first=first, last=last, known_by=night)
+
+
+def _champion(site: Site, version: str | None, *, first: Night, last: Night, night: Night) -> Contestant | None:
+    """The champion was chosen on its own test block, so that is no fair test for it either."""
+    if version is None:
+        return None
+    bundle = read_bundle(site.models, version)
+    return _contestant(site, bundle, _rows(site, bundle, first, last, night), load_scorer(bundle), is_champion=True)
+
+
+def _contestant(
+    site: Site, bundle: ModelBundle, rows: LabelledRows, scorer: Scorer, *, is_champion: bool
+) -> Contestant:
+    raw = (
+        raw_scores(scorer, scorer.encoder.transform(rows.rows), threads=site.threads)
+        if len(rows.labels)
+        else np.empty(0)
+    )
+    said, used = scorer.calibrator.probability(raw), used_nights(bundle, is_champion=is_champion)
+    return _said(site, bundle.version, rows, said, raw, threshold=scorer.threshold, used=used)
+
+
+def _said(
+    site: Site, name: str, rows: LabelledRows, probability: Floats, score: Floats, *, threshold: float,
+    used: UsedNights | None,
+) -> Contestant:  # fmt: skip
+    keys = rows.rows.select([SCORE_DATE, *site.project.entity_key])
+    acts = decide_rows(site.project.decision, threshold, keys, probability=probability, score=score).acts
+    return Contestant(name, ComparedRows(keys, rows.labels), probability, acts, used)
+
+
+def used_nights(bundle: ModelBundle, *, is_champion: bool) -> UsedNights:
+    """The blocks that the manifest of ``bundle`` names, whatever their purpose. The test block chose a champion."""
+    blocks = [
+        Block(purpose, Night.fromisoformat(days[0]), Night.fromisoformat(days[1]))
+        for purpose, days in bundle.manifest["blocks"].items()
+    ]
+    test = tuple(block for block in blocks if block.purpose == "test")
+    learned = tuple(block for block in blocks if block.purpose != "test")
+    return UsedNights(learned, int(bundle.json(SPLIT_FILE)["gap_nights"]), test if is_champion else ())
+
+
+def _traits(site: Site, bundle: ModelBundle, rows: pa.Table) -> dict[str, NDArray[np.object_]]:
+    terms = site.project.promotion
+    categories = {feature.name for feature in bundle.feature_set.features if feature.type == "category"}
+    if unknown := sorted({*terms.slices, *terms.groups} - categories):
+        raise ValueError(
+            f"project.yml: promotion names {unknown}, which are no category features of model {bundle.version} (it has "
+            f"{sorted(categories)}); correct promotion.slices and promotion.groups"
+        )
+    return {name: _values(rows, name) for name in (*terms.slices, *terms.groups)}
+
+
+def _values(rows: pa.Table, name: str) -> NDArray[np.object_]:
+    return np.array([_NOT_KNOWN if one is None else str(one) for one in rows.column(name).to_pylist()], dtype=object)

@@ -1,0 +1,43 @@
+from datetime import date
+
+import duckdb
+
+from ml_pipeline.operations.promote import current_champion
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.train import train
+from ml_pipeline_tests.test_cli import invoke
+
+LATER = date(2024, 5, 20)
+
+
+def test_a_model_is_promoted_by_hand_for_a_while_and_the_catalog_says_so(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, current_champion(scored_shop_copy)
+    version = train(site, LATER).bundle.version
+    result = invoke(site, "promote", version, "--reason", "the old one fails", "--until", "2024-05-25")
+    assert result.exit_code == 0, result.output
+    words = f"{version} is champion (before: {first}); by hand, until night 2024-05-25: the old one fails"
+    assert words in result.output
+    with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select challenger, is_promoted, judged_on, until, numbers->'$.names.baseline' from promotions order by number"
+        ).fetchall()
+    assert rows == [
+        (first, True, date(2024, 5, 5), None, '"baseline"'), (version, True, None, date(2024, 5, 25), None),
+    ]  # fmt: skip
+
+
+def test_an_override_without_a_reason_or_an_end_is_refused(scored_shop_copy: Site) -> None:
+    site, version = scored_shop_copy, str(current_champion(scored_shop_copy))
+    for arguments, words in (
+        (("--until", "2024-05-25"), "Missing option '--reason'"),
+        (("--reason", "why not"), "Missing option '--until'"),
+        (("--reason", " ", "--until", "2024-05-25"), "needs a reason"),
+        (("--reason", "why not", "--until", "2024-05-25"), "is the champion of night 2024-05-13 already"),
+    ):
+        result = invoke(site, "promote", version, *arguments)
+        assert result.exit_code != 0
+        assert words in result.output
+        assert "Traceback" not in result.output
+    missing = invoke(site, "promote", "2024-05-20-nothing", "--reason", "why not", "--until", "2024-05-25")
+    assert "there is no model bundle 2024-05-20-nothing" in missing.output
+    assert len(site.ledger("promotions").entries()) == 1
