@@ -1,40 +1,31 @@
 """What ``make backtest`` does: builds what the project's backtest needs, replays it through Dagster, prints the table."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import dagster as dg
 
 from ml_pipeline.contracts.project import BacktestContract
-from ml_pipeline.defs.default_run import Stage, StageFailedError
+from ml_pipeline.defs.default_run import Stage, StageFailedError, execute_stage, landing_stages
 from ml_pipeline.defs.instance import open_instance, prepare
 from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import site_resource
-from ml_pipeline.nights import Night, nights_between
+from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.backtest import BACKTEST, nights_needed, stale_backtest
 from ml_pipeline.operations.backtest_report import report_path
 from ml_pipeline.operations.build import stale_features, stale_labels
-from ml_pipeline.operations.land import stale_landings
 from ml_pipeline.operations.site import Site
-
-_QUIET: dict[str, Any] = {"loggers": {"plain": {"config": {}}}}
 
 
 def backtest_stages(site: Site, span: BacktestContract) -> list[Stage]:
     """Land, build and replay, in order."""
     first = site.project.first_night
     last, known_by = nights_needed(site, span.last)
-    landing = [
-        Stage(f"land {name}", "ingestion", (f"raw/{name}",),
-              partial(stale_landings, site, name, [first] if source.reference else nights_between(first, known_by)))
-        for name, source in site.sql.sources.items()
-    ]  # fmt: skip
     return [
-        *landing,
+        *landing_stages(site, known_by),
         Stage("build features", "feature_building", ("features",), partial(stale_features, site, nights_between(first, last))),
         Stage("build labels", "feature_building", ("labels",), partial(stale_labels, site, nights_between(first, known_by))),
         Stage("replay", "backtest", (BACKTEST,), partial(stale_backtest, site, span.first, span.last)),
@@ -56,23 +47,10 @@ def run_backtest_stages(site: Site, instance: dg.DagsterInstance, say: Callable[
         nights = stage.stale()
         say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
         if nights:
-            _execute(definitions, instance, stage, nights)
+            # What is up to date between the two is left alone by the operation.
+            execute_stage(definitions, instance, stage, nights[0], nights[-1])
             runs += 1
     return runs
-
-
-def _execute(definitions: dg.Definitions, instance: dg.DagsterInstance, stage: Stage, nights: Sequence[Night]) -> None:
-    """One run from the first to the last of ``nights``; what is up to date between them is left alone by the operation."""
-    ends = {
-        "dagster/asset_partition_range_start": str(nights[0]), "dagster/asset_partition_range_end": str(nights[-1])
-    }  # fmt: skip
-    result = definitions.resolve_job_def(stage.job).execute_in_process(
-        instance=instance, asset_selection=[dg.AssetKey(name.split("/")) for name in stage.assets], run_config=_QUIET,
-        raise_on_error=False, **({"partition_key": str(nights[0])} if len(nights) == 1 else {"tags": ends}),
-    )  # fmt: skip
-    if not result.success:
-        errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
-        raise StageFailedError(f"{stage.title}: {'; '.join(error.message.strip() for error in errors if error)}")
 
 
 def main() -> None:

@@ -46,14 +46,8 @@ def stages(site: Site) -> list[Stage]:
     scored = nights_between(plan.train_on, plan.score_until)
     matured = nights_between(plan.train_on, nights_back(plan.score_until, -horizon))
     learned = nights_between(first, matured[-1])
-    landed = nights_between(first, plan.land_until)
-    landing = [
-        Stage(f"land {name}", "ingestion", (f"raw/{name}",),
-              partial(stale_landings, site, name, [first] if source.reference else landed))
-        for name, source in site.sql.sources.items()
-    ]  # fmt: skip
     return [
-        *landing,
+        *landing_stages(site, plan.land_until),
         Stage("build features", "feature_building", ("features",),
               partial(stale_features, site, nights_between(first, plan.score_until))),
         Stage("build labels", "feature_building", ("labels",), partial(stale_labels, site, learned)),
@@ -64,6 +58,17 @@ def stages(site: Site) -> list[Stage]:
         Stage("judge matured nights", "judging", ("monitoring/performance",), partial(stale_performance, site, matured)),
         Stage("measure drift", "watching", ("monitoring/drift",), partial(stale_drift, site, scored)),
         Stage("decide on retraining", "watching", ("monitoring/retraining_decisions",), partial(stale_decisions, site, scored)),
+    ]  # fmt: skip
+
+
+def landing_stages(site: Site, until: Night) -> list[Stage]:
+    """Land every source: references on the first night, the others on all nights up to ``until``."""
+    first = site.project.first_night
+    landed = nights_between(first, until)
+    return [
+        Stage(f"land {name}", "ingestion", (f"raw/{name}",),
+              partial(stale_landings, site, name, [first] if source.reference else landed))
+        for name, source in site.sql.sources.items()
     ]  # fmt: skip
 
 
@@ -85,15 +90,20 @@ def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], No
         began = time.monotonic()
         for first, last in contiguous_runs(nights, longest=len(nights)):
             say(f"{head}: {first}" + (f" to {last}" if last > first else ""))
-            _execute(definitions, instance, stage, first, last)
+            execute_stage(definitions, instance, stage, first, last)
             runs += 1
         say(f"{' ' * 8}{len(nights)} nights in {time.monotonic() - began:.1f} s")
     return runs
 
 
-def _execute(
+def execute_stage(
     definitions: dg.Definitions, instance: dg.DagsterInstance, stage: Stage, first: Night, last: Night
 ) -> None:
+    """One run of a stage, from night ``first`` to ``last``.
+
+    Raises:
+        StageFailedError: the run failed.
+    """
     job = definitions.resolve_job_def(stage.job)
     keys = [dg.AssetKey(name.split("/")) for name in stage.assets]
     where = (

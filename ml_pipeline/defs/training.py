@@ -32,7 +32,7 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> Repo
     training = run_or_refuse(lambda: train(here, night))
     bundle = training.bundle
     test = bundle.json("metrics.json")["test"]
-    audits = {"sound_split": training.split_audit} | run_or_refuse(lambda: audit_training(here, night, bundle))
+    audits = {"sound_split": training.split_audit} | run_or_refuse(lambda: audit_training(here, training.split, bundle))
     for name, audit in audits.items():
         yield check_result(name, audit, TRAINED_MODEL, **proxy_facts(audit))
     plots = sorted(plots_folder(here, bundle.version).glob("*.png"))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -131,11 +131,26 @@ class SqlProject:
 
 
 def load_sql_project(folder: Path) -> SqlProject:
-    """Read and check every model below ``folder``.
+    """Read and check every model below ``folder``; the same object while no file of it changes.
 
     Raises:
         SqlRefusedError: a model is unsafe, undocumented or reads what does not exist; names file and line.
     """
+    return _checked(folder, _content_of(folder))
+
+
+def _content_of(folder: Path) -> str:
+    """Hash of every file that a project is read from."""
+    paths = [*folder.glob("*.yml"), *(path for name in MODEL_FOLDERS for path in (folder / name).glob("*"))]
+    content = hashlib.sha256()
+    for path in sorted(path for path in paths if path.suffix in (".yml", ".sql")):
+        content.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return content.hexdigest()
+
+
+# Each step of a run opens the installation anew; parsing and checking a hundred models takes a fifth of a second.
+@lru_cache(maxsize=8)
+def _checked(folder: Path, _content: str) -> SqlProject:
     sources = load_sources(folder / "sources.yml")
     models = _load_models(folder, sources)
     contracts: dict[str, ModelContract] = {}

@@ -1,21 +1,19 @@
 """Every audit of one training, on the rows that it used."""
 
 from ml_pipeline.io.model_bundle import ModelBundle
-from ml_pipeline.nights import Night
 from ml_pipeline.operations.audit import Audit
 from ml_pipeline.operations.audit_model import learned_from_its_blocks, shuffled_target, training_is_blind
 from ml_pipeline.operations.audit_proxies import proxy_alarm
 from ml_pipeline.operations.site import Site
-from ml_pipeline.operations.training_rows import open_split
+from ml_pipeline.operations.training_rows import Split
 
 
-def audit_training(site: Site, night: Night, bundle: ModelBundle) -> dict[str, Audit]:
-    """Audit the training as of ``night`` that made ``bundle``; the answer is by the name of the audit.
+def audit_training(site: Site, split: Split, bundle: ModelBundle) -> dict[str, Audit]:
+    """Audit the training on ``split`` that made ``bundle``; the answer is by the name of the audit.
 
     Raises:
-        ValueError: the SQL has changed since. LookupError: features or labels of a needed night are missing.
+        ValueError: the SQL has changed since.
     """
-    split = open_split(site, night)
     return {
         "shuffled_target_is_chance": shuffled_target(site, split),
         "training_is_blind": training_is_blind(site, split),

@@ -26,7 +26,7 @@ from ml_pipeline.operations.backtest_report import draw_backtest, report_path
 from ml_pipeline.operations.build import LABELS
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
-from ml_pipeline.operations.train import fit_model
+from ml_pipeline.operations.train import fit_model, what_can_change_a_model
 from ml_pipeline.operations.training_rows import open_split, require_built
 
 BACKTEST = "monitoring/backtest"
@@ -113,9 +113,9 @@ def _inputs(site: Site, months: Sequence[Night]) -> dict[Night, NightInputs]:
         hashes[name] = {
             night: published[night].content_hash for night in nights_between(first, until) if night in published
         }
-    parts = {"training", "label", "baseline", "decision", "entity_key"}
-    made_by = [site.sql.feature_set_version, site.project.model_dump(mode="json", include=parts), code_version(),
-               package_versions(), _SAMPLES]  # fmt: skip
+    made_by = [
+        site.sql.feature_set_version, what_can_change_a_model(site), code_version(), package_versions(), _SAMPLES,
+    ]  # fmt: skip
     inputs = {}
     for month in months:
         end = _nights(site, month)[-1]

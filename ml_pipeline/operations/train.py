@@ -37,11 +37,12 @@ from ml_pipeline.operations.trainings import record_training, recorded_training
 class Training:
     """A finished training; ``is_new`` is False if the same inputs had been trained before.
 
-    ``split_audit`` is what the rows of its blocks were held against before a tree was grown; it has no violation.
+    ``split_audit`` is what the rows of ``split`` were held against before a tree was grown; it has no violation.
     """
 
     bundle: ModelBundle
     is_new: bool
+    split: Split
     split_audit: Audit
 
 
@@ -69,7 +70,7 @@ def train(site: Site, night: Night) -> Training:
     if existing is None or recorded_training(site, bundle.version) is None:
         record_training(site, bundle, split.versions)
     register(site, bundle)
-    return Training(bundle, is_new=existing is None, split_audit=audit)
+    return Training(bundle, is_new=existing is None, split=split, split_audit=audit)
 
 
 def make_bundle(site: Site, split: Split, report: SplitReport) -> tuple[ModelBundle, Contest]:
@@ -102,14 +103,15 @@ def _inputs_hash(site: Site, blocks: Blocks, night: Night, versions: Mapping[str
     labels = site.tables.published(LABELS, version=versions.get(LABELS))
     opened = nights_between(blocks.train.first, night)
     parts = [
-        site.sql.feature_set_version, _what_can_change_a_model(site), code_version(), package_versions(),
+        site.sql.feature_set_version, what_can_change_a_model(site), code_version(), package_versions(),
         [features[past].content_hash for past in opened if past in features and past <= blocks.test.last],
         [labels[past].content_hash for past in opened if past in labels],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _what_can_change_a_model(site: Site) -> dict[str, object]:
+def what_can_change_a_model(site: Site) -> dict[str, object]:
+    """The parts of project.yml that a model is made from."""
     parts = {"training", "label", "baseline", "decision", "entity_key"}
     return site.project.model_dump(mode="json", include=parts)
 

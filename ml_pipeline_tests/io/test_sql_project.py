@@ -163,3 +163,23 @@ def test_a_described_model_without_its_file_is_refused(shop_project: Path) -> No
     (shop_project / "features" / "baseline.sql").unlink()
     with pytest.raises(FileNotFoundError, match=r"describes models \['baseline'\], but there is no such .sql file"):
         load_sql_project(shop_project)
+
+
+@pytest.mark.parametrize("name", ["project.yml", "features/features.yml", "features/baseline.sql"])
+def test_a_project_is_read_again_when_a_file_of_it_has_changed(shop_project: Path, name: str) -> None:
+    before = load_sql_project(shop_project)
+    assert load_sql_project(shop_project) is before
+    path = shop_project / name
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert load_sql_project(shop_project) is not before
+
+
+def test_a_refusal_is_not_remembered_as_an_answer(shop_project: Path) -> None:
+    path = shop_project / "features" / "baseline.sql"
+    honest = path.read_text(encoding="utf-8")
+    for _ in range(2):
+        path.write_text(honest + "-- {{ ref('nobody') }}\n", encoding="utf-8")
+        with pytest.raises(SqlRefusedError, match="nobody"):
+            load_sql_project(shop_project)
+    path.write_text(honest, encoding="utf-8")
+    assert load_sql_project(shop_project).models
