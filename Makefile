@@ -35,7 +35,7 @@ run: $(READY) ## Run the whole chain on the real flights of 2013; a second run c
 	@$(BIN)/ml-pipeline run
 
 test: $(READY) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 bench: $(READY) ## Measure what features cost, beside polars, pandas and bare reading and writing (ten minutes the first time)
 	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench
