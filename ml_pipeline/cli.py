@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ml_pipeline.cli_features import features
-from ml_pipeline.cli_models import OPEN_SITE, promote
+from ml_pipeline.cli_models import promote
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.settings import Settings
 
@@ -17,8 +17,8 @@ from ml_pipeline.settings import Settings
 @click.pass_context
 def main(context: click.Context) -> None:
     """Nightly batch machine learning that cannot look into the future."""
-    context.obj = lambda: _site(Settings()).sql
-    context.meta[OPEN_SITE] = lambda: _site(Settings())
+    # Only this front door reads the settings; every command is given the function that opens the installation.
+    context.obj = lambda: _site(Settings())
 
 
 main.add_command(features)
