@@ -152,6 +152,6 @@ def _judge(site: Site, version: str, night: Night, champion: str | None) -> Prom
     compared = set_up_comparison(site, version, champion, night)
     verdict = judge(
         compared.challenger, compared.baseline, compared.champion,
-        terms=site.project.promotion, traits=compared.traits, seed=site.project.training.seed,
+        simple=compared.simple, terms=site.project.promotion, traits=compared.traits, seed=site.project.training.seed,
     )  # fmt: skip
     return Promotion(version, champion, verdict, True)

@@ -121,7 +121,7 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_champion_stays(scored
     assert current_champion(site) == champion
     recorded = site.ledger(PROMOTIONS).entries()[-1]
     assert (recorded["is_promoted"], recorded["challenger"]) == (False, outcome.challenger)
-    assert set(recorded["numbers"]["gain_over"]) == {"baseline", "champion"}
+    assert set(recorded["numbers"]["gain_over"]) == {"baseline", "champion", "constant", "logistic"}
     assert recorded["reasons"] == list(outcome.verdict.reasons)
     client = MlflowClient(tracking_uri=site.tracking_uri)
     tags = [
