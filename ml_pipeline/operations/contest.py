@@ -16,7 +16,7 @@ from ml_pipeline.domain.scoring import Scorer, raw_scores
 from ml_pipeline.domain.simple_models import SimpleModels
 from ml_pipeline.domain.simple_models_json import simple_models_from_json
 from ml_pipeline.domain.splits import Block
-from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
+from ml_pipeline.io.model_bundle import BundleError, ModelBundle, read_bundle
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.build import build_features
 from ml_pipeline.operations.bundle_contents import SIMPLE_MODELS, baseline_rates, load_scorer
@@ -26,6 +26,10 @@ from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
 
 Floats = NDArray[np.float64]
 _NOT_KNOWN = "not known"
+
+
+class DamagedChampionError(BundleError):
+    """The champion's bundle is missing or damaged, so that nobody can be compared with it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def set_up_comparison(site: Site, version: str, champion: str | None, night: Nig
     Each model reads the features that its own SQL makes; labels are those known to ``night``.
 
     Raises:
-        BundleError: a bundle is damaged. LookupError: features or labels of the block are missing.
+        DamagedChampionError: the champion is. BundleError: the challenger is. LookupError: features or labels of the block are missing.
         ValueError: a declared slice or group is no category feature of the challenger.
     """
     bundle = read_bundle(site.models, version)
@@ -74,8 +78,15 @@ def _champion(site: Site, version: str | None, *, first: Night, last: Night, nig
     """The champion was chosen on its own test block, so that is no fair test for it either."""
     if version is None:
         return None
-    bundle = read_bundle(site.models, version)
-    return _contestant(site, bundle, _rows(site, bundle, first, last, night), load_scorer(bundle), is_champion=True)
+    try:
+        bundle = read_bundle(site.models, version)
+        rows = _rows(site, bundle, first, last, night)
+        return _contestant(site, bundle, rows, load_scorer(bundle), is_champion=True)
+    except BundleError as error:
+        raise DamagedChampionError(
+            f"no comparison with champion {version} is possible, so nobody is promoted over it: {error}; or go back to the "
+            "champion before it: ml-pipeline rollback"
+        ) from error
 
 
 def _simple(site: Site, bundle: ModelBundle, rows: LabelledRows, threshold: float) -> dict[str, Contestant]:

@@ -6,7 +6,7 @@ import pytest
 
 from ml_pipeline.domain.evaluation import evaluate
 from ml_pipeline.domain.simple_models import fit_simple_models
-from ml_pipeline.io.model_bundle import BundleError, ModelBundle, json_bytes, read_bundle, write_bundle
+from ml_pipeline.io.model_bundle import BundleError, json_bytes, read_bundle
 from ml_pipeline.operations.bundle_contents import SIMPLE_MODELS
 from ml_pipeline.operations.contest import set_up_comparison, simple_models, used_nights
 from ml_pipeline.operations.promote import current_champion
@@ -14,6 +14,7 @@ from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
 from ml_pipeline.operations.training_rows import open_split
 from ml_pipeline_tests.conftest import SHOP_TRAINED_ON, open_test_site
+from ml_pipeline_tests.remade_bundles import remade
 
 LATER = date(2024, 5, 20)
 
@@ -77,18 +78,9 @@ def test_the_simple_models_compete_as_they_were_fitted_on_the_train_block(scored
             assert compared.simple[name].rows.keys.equals(compared.challenger.rows.keys)
 
 
-def altered(bundle: ModelBundle, content: dict[str, object] | None) -> ModelBundle:
-    """A whole bundle whose simple models are ``content``; None: as a training wrote it before there were any."""
-    files = {name: bundle.content(name) for name in bundle.manifest["files"] if name != SIMPLE_MODELS}
-    if content is not None:
-        files[SIMPLE_MODELS] = json_bytes(content)
-    facts = {name: value for name, value in bundle.manifest.items() if name != "files"}
-    return write_bundle(bundle.folder.parent, files, facts, label="2024-05-05")
-
-
 def test_a_bundle_from_before_there_were_simple_models_has_none(scored_shop_copy: Site) -> None:
     bundle = read_bundle(scored_shop_copy.models, str(current_champion(scored_shop_copy)))
-    old = altered(bundle, None)
+    old = remade(bundle, {SIMPLE_MODELS: None})
     assert simple_models(old) is None
     assert set_up_comparison(scored_shop_copy, old.version, None, SHOP_TRAINED_ON).simple == {}
 
@@ -97,9 +89,9 @@ def test_simple_models_that_name_no_numeric_feature_are_refused(scored_shop_copy
     bundle = read_bundle(scored_shop_copy.models, str(current_champion(scored_shop_copy)))
     content = bundle.json(SIMPLE_MODELS)
     with pytest.raises(BundleError, match=r"simple_models\.json names \['category'\], which are no numeric features"):
-        simple_models(altered(bundle, content | {"baseline_feature": "category"}))
+        simple_models(remade(bundle, {SIMPLE_MODELS: json_bytes(content | {"baseline_feature": "category"})}))
     with pytest.raises(BundleError, match=r"simple_models\.json: .*positive share 2\.0 is no probability"):
-        simple_models(altered(bundle, content | {"positive_share": 2.0}))
+        simple_models(remade(bundle, {SIMPLE_MODELS: json_bytes(content | {"positive_share": 2.0})}))
 
 
 def test_declared_slices_and_groups_come_with_the_rows(scored_shop_copy: Site) -> None:
