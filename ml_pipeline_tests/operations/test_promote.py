@@ -16,6 +16,7 @@ from ml_pipeline.operations.promote import (
     judged_before,
     promote_by_hand,
     promote_if_better,
+    withdrawal_of,
 )
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.register import register
@@ -47,6 +48,18 @@ def test_after_an_override_the_champion_before_serves_again_unless_the_gate_prom
     nights = [date(2024, 5, day) for day in (7, 8, 9, 10, 11)]
     assert [champion_on(entries, night) for night in nights] == ["a", "hand", "hand", "hand", "a"]
     assert [champion_on(gated, night) for night in nights] == ["a", "hand", "b", "b", "b"]
+
+
+def test_from_a_rollback_on_it_is_as_if_the_withdrawn_version_had_not_been_promoted_before() -> None:
+    withdraws = entry("a", "2024-05-09") | {"kind": "rollback", "withdrawn": ["b"], "number": 4}
+    entries = [entry("a", "2024-05-05"), entry("b", "2024-05-07"), entry("b", "2024-05-12"), withdraws]
+    nights = [date(2024, 5, day) for day in (6, 7, 8, 9, 11, 12, 31)]
+    assert [champion_on(entries, night) for night in nights] == ["a", "b", "b", "a", "a", "a", "a"]
+    by_hand = entry("b", "2024-05-10", until="2024-05-11") | {"kind": "override"}
+    assert [champion_on([*entries, by_hand], night) for night in nights] == ["a", "b", "b", "a", "b", "a", "a"]
+    assert withdrawal_of(entries, "b") == "withdrawn since, by entry 4: "
+    assert withdrawal_of(entries, "a") is None
+    assert withdrawal_of([*entries, by_hand], "b") is None
 
 
 def test_nights_are_grouped_by_their_champion(scored_shop_copy: Site) -> None:
