@@ -1,4 +1,4 @@
-"""``ml-pipeline promote``: makes a model champion by hand, for a while, and says why."""
+"""``ml-pipeline promote`` and ``rollback``: a model becomes champion by hand, or the champion is taken back; both say why."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,7 +24,40 @@ def promote(open_site: "Callable[[], Site]", version: str, reason: str, until: d
     site = open_site()
     try:
         done = promote_by_hand(site, version, reason=reason, until=until.date())
-    except (BundleError, ValueError) as error:
+    except (BundleError, LookupError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     publish_catalog(site)
     click.echo(f"{version} is champion (before: {done.champion_before or 'none'}); {done.verdict.reasons[0]}")
+
+
+@click.command()
+@click.option("--reason", required=True, help="What is wrong with the champion; it is recorded.")
+@click.option("--to", default=None, help="Go back to this version, past all that became champion after it.")
+@click.pass_obj
+def rollback(open_site: "Callable[[], Site]", reason: str, to: str | None) -> None:
+    """Withdraw the champion: the version that served before serves again, from the next night to be scored on."""
+    from ml_pipeline.io.ledgers import LedgerConflictError
+    from ml_pipeline.io.model_bundle import BundleError
+    from ml_pipeline.operations.promote import follow_ledger
+    from ml_pipeline.operations.publish_catalog import publish_catalog
+    from ml_pipeline.operations.rollback import roll_back
+
+    site = open_site()
+    try:
+        done = roll_back(site, reason=reason, to=to)
+    except (BundleError, LedgerConflictError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    publish_catalog(site)
+    click.echo(f"{done.champion} is champion again from night {done.effective_from} on")
+    for version, nights in done.scored.items():
+        scored = (
+            f"{len(nights)} published nights, {nights[0]} to {nights[-1]}, stay its" if nights else "scored nothing"
+        )
+        click.echo(f"{version} is withdrawn; {scored}")
+    try:
+        follow_ledger(site)
+    except Exception as error:
+        raise click.ClickException(
+            f"all of this is recorded and in force, but MLflow's alias could not follow ({error}); it will at the next "
+            "promotion"
+        ) from error

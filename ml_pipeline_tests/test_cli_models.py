@@ -2,9 +2,12 @@ from datetime import date
 
 import duckdb
 
-from ml_pipeline.operations.promote import current_champion
+from ml_pipeline.io.model_bundle import read_bundle
+from ml_pipeline.operations.promote import PROMOTIONS, current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
+from ml_pipeline_tests.operations.test_promote import entry
+from ml_pipeline_tests.remade_bundles import remade
 from ml_pipeline_tests.test_cli import invoke
 
 LATER = date(2024, 5, 20)
@@ -41,3 +44,33 @@ def test_an_override_without_a_reason_or_an_end_is_refused(scored_shop_copy: Sit
     missing = invoke(site, "promote", "2024-05-20-nothing", "--reason", "why not", "--until", "2024-05-25")
     assert "there is no model bundle 2024-05-20-nothing" in missing.output
     assert len(site.ledger("promotions").entries()) == 1
+
+
+def test_a_rollback_names_who_serves_again_and_what_the_withdrawn_one_scored(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, str(current_champion(scored_shop_copy))
+    version = remade(read_bundle(site.models, first), seed=2).version
+    site.ledger(PROMOTIONS).append(entry(version, "2024-05-13"))
+    result = invoke(site, "rollback", "--reason", "it misses storms")
+    assert result.exit_code == 0, result.output
+    assert f"{first} is champion again from night 2024-05-13 on" in result.output
+    assert f"{version} is withdrawn; scored nothing" in result.output
+    with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select kind, challenger, champion_before, withdrawn, reasons from promotions order by number desc limit 1"
+        ).fetchall()
+    assert rows == [("rollback", first, version, [version], ["rollback: it misses storms"])]
+    refused = invoke(site, "rollback", "--reason", "it misses storms")
+    assert refused.exit_code == 1
+    assert f"there is no champion before {first} to go back to" in refused.output
+
+
+def test_a_rollback_is_in_force_also_where_mlflow_cannot_follow(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, str(current_champion(scored_shop_copy))
+    unknown = remade(read_bundle(site.models, first), seed=2).version
+    for version in (unknown, first):
+        site.ledger(PROMOTIONS).append(entry(version, "2024-05-13"))
+    result = invoke(site, "rollback", "--reason", "it misses storms")
+    assert result.exit_code == 1
+    assert f"MLflow's alias could not follow (bundle {unknown} is not in the registry" in result.output
+    assert f"{first} is withdrawn; 8 published nights, 2024-05-05 to 2024-05-12, stay its" in result.output
+    assert current_champion(site) == unknown

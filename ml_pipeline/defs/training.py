@@ -6,6 +6,7 @@ from ml_pipeline.defs.audits import TRAINING_AUDITS, check_result, proxy_facts
 from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
 from ml_pipeline.defs.reporting import Report, image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.domain.gate_table import comparison_table
 from ml_pipeline.operations.audit_training import audit_training
 from ml_pipeline.operations.promote import promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
@@ -64,4 +65,5 @@ def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mater
         "model_version": outcome.challenger, "is_promoted": outcome.verdict.is_promoted, "is_new": outcome.is_new,
         "champion_before": outcome.champion_before or "none",
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.verdict.reasons)),
+        "comparison": dg.MetadataValue.md(comparison_table(outcome.verdict.numbers)),
     })  # fmt: skip

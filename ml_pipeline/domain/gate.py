@@ -15,6 +15,7 @@ from ml_pipeline.domain.gate_findings import (
     Contestant,
     Finding,
     beats_on_every_metric,
+    beats_simple_models,
     gains_enough,
     holds_on_slices,
     serves_groups,
@@ -33,12 +34,13 @@ class Verdict:
 
 
 def judge(
-    challenger: Contestant, baseline: Contestant, champion: Contestant | None, *, terms: PromotionContract,
-    traits: Traits | None = None, seed: int = 0,
+    challenger: Contestant, baseline: Contestant, champion: Contestant | None, *, simple: Mapping[str, Contestant],
+    terms: PromotionContract, traits: Traits | None = None, seed: int = 0,
 ) -> Verdict:  # fmt: skip
     """Compare on identical rows that no contestant was made from; anything else is refused with its reasons.
 
-    The challenger must beat the baseline in log loss, Brier score, ROC AUC and average precision. If there is a champion,
+    The challenger must beat the baseline in log loss, Brier score, ROC AUC and average precision, and the other simple
+    models in log loss; one that brings no simple models is not promoted. If there is a champion,
     its gain in log loss over it must reach the margin with the declared confidence, and on every declared slice with
     enough rows it must be, as surely, not worse by the slice margin. For no declared group may its calibration gap grow
     beyond the limit, over that of the champion or, without one, of the baseline.
@@ -47,6 +49,7 @@ def judge(
         challenger: who wants to serve.
         baseline: what would serve without any model.
         champion: who serves now.
+        simple: by name the simple models that came with the challenger, fitted on its train block.
         terms: what the project declares.
         traits: for each declared slice and group feature the value of each row, of shape (rows,).
         seed: of the bootstrap.
@@ -56,15 +59,17 @@ def judge(
         KeyError: ``traits`` lacks a declared feature.
     """
     roles = {"challenger": challenger, "baseline": baseline} | ({"champion": champion} if champion else {})
+    everybody = {**roles, **simple}
     contaminated = find_contamination(
-        {each.name: each.rows for each in roles.values()},
-        {each.name: each.used for each in roles.values() if each.used is not None},
+        {each.name: each.rows for each in everybody.values()},
+        {each.name: each.used for each in everybody.values() if each.used is not None},
     )
     if not contaminated.is_clean:
         return Verdict(False, contaminated.reasons)
-    metrics = {role: evaluate(each.rows.labels, each.probabilities) for role, each in roles.items()}
+    metrics = {role: evaluate(each.rows.labels, each.probabilities) for role, each in everybody.items()}
     findings = [
         *beats_on_every_metric(metrics["challenger"], metrics["baseline"]),
+        *beats_simple_models(challenger, simple, terms, seed=seed),
         *_asked_of_rows(roles, terms, traits or {}, seed),
     ]
     reasons = [each.reason for each in findings] + ([] if champion else ["there is no champion to beat"])

@@ -13,7 +13,10 @@ from ml_pipeline.domain.contamination import ComparedRows, UsedNights
 from ml_pipeline.domain.evaluation import Metrics, row_log_loss
 from ml_pipeline.domain.group_fairness import GroupNumbers, numbers_by_group, spreads
 from ml_pipeline.domain.paired_bootstrap import LEAST_NIGHTS, Gain, paired_gain
+from ml_pipeline.domain.simple_models import CONSTANT, LOGISTIC
 
+# The third simple model, the last-known rate, is the baseline, which must be beaten on every metric.
+COMPETITORS = (CONSTANT, LOGISTIC)
 _LOWER_IS_BETTER = ("log_loss", "brier")
 _HIGHER_IS_BETTER = ("roc_auc", "average_precision")
 
@@ -23,7 +26,7 @@ class Contestant:
     """A model, or the baseline, with what it said of the rows compared.
 
     Attributes:
-        name: the version, or "baseline".
+        name: the version, or "baseline", or that of a simple model.
         rows: the rows that it was measured on.
         probabilities: of shape (rows,).
         acts: bool, of shape (rows,): the rows that it would have acted on.
@@ -78,6 +81,32 @@ def gains_enough(
         f"gain {_in_words(gain)}{f', {words} the margin {terms.min_log_loss_gain:.4f}' if is_champion else ''}"
     )
     return Finding(has_held, reason, {"gain_over": {"champion" if is_champion else "baseline": gain.as_dict()}})
+
+
+def beats_simple_models(
+    challenger: Contestant, simple: Mapping[str, Contestant], terms: PromotionContract, *, seed: int
+) -> Iterator[Finding]:
+    """One finding for each simple model that anyone could have: the challenger's mean log loss must be lower.
+
+    The mean decides and the interval is recorded, as against the baseline: two weeks of nights cannot be sure of a gain of
+    0.01 a row, and a champion is guarded by a margin that must be sure. Log loss alone: what is published is a
+    probability, and a regression may order rows as well as trees while its probabilities are worse.
+    """
+    for name in COMPETITORS:
+        if name not in simple:
+            reason = (
+                f"the bundle holds no {name} model to compete with; train it again: simple models come with a training"
+            )
+            yield Finding(False, reason, {})
+            continue
+        other = simple[name]
+        gain = _gain(challenger, other, np.ones(len(challenger.probabilities), dtype=bool), terms, seed)
+        has_held = gain.mean > 0
+        reason = (
+            f"log loss {challenger.losses.mean():.4f} {'beats' if has_held else 'does not beat'} {other.losses.mean():.4f} of "
+            f"the {name} model: gain {_in_words(gain)}"
+        )
+        yield Finding(has_held, reason, {"gain_over": {name: gain.as_dict()}})
 
 
 def holds_on_slices(

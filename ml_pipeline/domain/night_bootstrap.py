@@ -34,8 +34,11 @@ class Draws:
     night_of_row: NDArray[np.int64]
 
 
-def draw_nights(nights: NDArray[np.datetime64], *, samples: int, seed: int) -> Draws:
-    """Draw as many nights as there are, ``samples`` times, from the score dates of the rows."""
+def draw_nights(nights: NDArray[np.datetime64], *, samples: int, seed: int | np.random.Generator) -> Draws:
+    """Draw as many nights as there are, ``samples`` times, from the score dates of the rows.
+
+    A generator in the place of a seed is drawn from where it stands.
+    """
     unique, night_of_row = np.unique(nights, return_inverse=True)
     generator = np.random.default_rng(seed)
     counts = generator.multinomial(len(unique), np.full(len(unique), 1 / len(unique)), size=samples)
@@ -44,19 +47,26 @@ def draw_nights(nights: NDArray[np.datetime64], *, samples: int, seed: int) -> D
 
 def sampled_metrics(labels: Floats, probabilities: Floats, draws: Draws) -> dict[str, Floats]:
     """Log loss, Brier score, ROC AUC and average precision in each sample, each of shape (samples,)."""
-    rows = np.bincount(draws.night_of_row, minlength=draws.counts.shape[1]).astype(np.float64)
     losses = {"log_loss": row_log_loss(labels, probabilities), "brier": (probabilities - labels) ** 2}
-    found = {
-        name: draws.counts
-        @ np.bincount(draws.night_of_row, weights=values, minlength=len(rows))
-        / (draws.counts @ rows)
-        for name, values in losses.items()
-    }
-    order = np.argsort(-probabilities, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(probabilities[order]) != 0])
+    found = {name: sampled_means(values, draws) for name, values in losses.items()}
+    return found | sampled_areas(labels, probabilities, draws)
+
+
+def sampled_means(values: Floats, draws: Draws) -> Floats:
+    """The mean of ``values`` (one a row) in each sample, of shape (samples,)."""
+    nights = draws.counts.shape[1]
+    rows = np.bincount(draws.night_of_row, minlength=nights).astype(np.float64)
+    sums = np.bincount(draws.night_of_row, weights=values, minlength=nights)
+    return np.asarray((draws.counts @ sums) / (draws.counts @ rows))
+
+
+def sampled_areas(labels: Floats, scores: Floats, draws: Draws) -> dict[str, Floats]:
+    """ROC AUC and average precision in each sample, each of shape (samples,); NaN where one class is absent."""
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(scores[order]) != 0])
     night, hit = draws.night_of_row[order], labels[order]
     areas = np.array([_areas(sample[night], hit, starts) for sample in draws.counts]).reshape(-1, 2)
-    return found | {"roc_auc": areas[:, 0], "average_precision": areas[:, 1]}
+    return {"roc_auc": areas[:, 0], "average_precision": areas[:, 1]}
 
 
 def _areas(weights: Floats, hits: Floats, starts: NDArray[np.int64]) -> tuple[float, float]:

@@ -7,6 +7,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_pipeline.domain.night_bootstrap import draw_nights, sampled_means
+
 RESAMPLES = 2_000
 LEAST_NIGHTS = 5
 
@@ -35,7 +37,9 @@ class Gain:
         return asdict(self)
 
 
-def paired_gain(nights: NDArray[np.datetime64], gains: NDArray[np.float64], *, confidence: float, seed: int) -> Gain:
+def paired_gain(
+    nights: NDArray[np.datetime64], gains: NDArray[np.float64], *, confidence: float, seed: int | np.random.Generator
+) -> Gain:
     """The mean of ``gains`` with its bootstrap interval over nights.
 
     Nights are drawn with replacement, 2,000 times, and the drawn rows' mean is taken: both contestants of a row are
@@ -49,15 +53,11 @@ def paired_gain(nights: NDArray[np.datetime64], gains: NDArray[np.float64], *, c
         confidence: one-sided, at least one half.
         seed: the same draws for the same seed.
     """
-    found, inverse = np.unique(nights, return_inverse=True)
-    count = len(found)
+    count = len(np.unique(nights))
     mean = float(gains.mean()) if len(gains) else math.nan
     if count < LEAST_NIGHTS:
         return Gain(mean, math.nan, math.nan, len(gains), count, confidence)
-    sums = np.bincount(inverse, weights=gains, minlength=count)
-    rows = np.bincount(inverse, minlength=count).astype(np.float64)
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
-    means = (draws @ sums) / (draws @ rows)
+    means = sampled_means(gains, draw_nights(nights, samples=RESAMPLES, seed=seed))
     tail = _expanded_tail(confidence, count)
     low, high = np.quantile(means, (tail, 1 - tail))
     return Gain(mean, float(low), float(high), len(gains), count, confidence)

@@ -4,7 +4,7 @@ Three compete: the constant share of positives of the train block, the last-know
 and a logistic regression on ten features. All of them learn from the train block and from nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 CONSTANT, BASELINE, LOGISTIC = "constant", "baseline", "logistic"
 LOGISTIC_FEATURES = 10
+# Another machine may fit other last digits, and bundles that are equal shall be equal bytes.
+_DIGITS = 9
 # Ranking 80 features needs no more: the standard error of an area on so many rows is about 0.003.
 _RANKING_ROWS = 50_000
 
@@ -95,6 +97,7 @@ def fit_logistic(rows: pa.Table, labels: Floats, features: Sequence[FeatureContr
         ValueError: no feature is a number, or all labels are alike.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     if not 0 < labels.sum() < len(labels):
         raise ValueError(f"a logistic regression needs both outcomes, all {len(labels)} labels are alike; train later")
@@ -104,10 +107,12 @@ def fit_logistic(rows: pa.Table, labels: Floats, features: Sequence[FeatureContr
     matrix = np.column_stack([_filled(rows, *one) for one in zip(names, medians, strict=True)])
     means, deviations = matrix.mean(axis=0), matrix.std(axis=0)
     deviations = np.where(deviations > 0, deviations, 1.0)
-    model = LogisticRegression(max_iter=1000).fit((matrix - means) / deviations, labels)
+    # On one thread: sums that threads share out are added in another order, and the same inputs must give the same bytes.
+    with threadpool_limits(1):
+        model = LogisticRegression(max_iter=1000).fit((matrix - means) / deviations, labels)
     return LogisticModel(
-        names, tuple(medians), tuple(map(float, means)), tuple(map(float, deviations)),
-        tuple(map(float, model.coef_[0])), float(model.intercept_[0]),
+        names, _rounded(medians), _rounded(means), _rounded(deviations), _rounded(model.coef_[0]),
+        _rounded(model.intercept_)[0],
     )  # fmt: skip
 
 
@@ -126,6 +131,10 @@ def strongest_features(rows: pa.Table, labels: Floats, features: Sequence[Featur
     if not distance:
         raise ValueError("a logistic regression needs a numeric feature, there is none; declare one in features/")
     return tuple(sorted(distance, key=lambda name: (-distance[name], name))[:LOGISTIC_FEATURES])
+
+
+def _rounded(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values)
 
 
 def _column(rows: pa.Table, name: str) -> Floats:

@@ -61,15 +61,20 @@ class MlflowRegistry:
         numbers = [int(found.version) for found in versions if found.tags.get(_BUNDLE_TAG) == bundle_version]
         return max(numbers, default=None)
 
+    def require_version(self, bundle_version: str) -> int:
+        """MLflow's number of a bundle. Raises LookupError if it was never logged."""
+        number = self.version_of(bundle_version)
+        if number is None:
+            raise LookupError(f"bundle {bundle_version} is not in the registry {self.name}; train it again")
+        return number
+
     def set_alias(self, alias: str, bundle_version: str) -> int:
         """Point ``alias`` at a bundle's version and return its number.
 
         Raises:
             LookupError: the bundle was never logged.
         """
-        number = self.version_of(bundle_version)
-        if number is None:
-            raise LookupError(f"bundle {bundle_version} is not in the registry {self.name}; train it again")
+        number = self.require_version(bundle_version)
         self._client().set_registered_model_alias(self.name, alias, str(number))
         return number
 

@@ -1,6 +1,7 @@
 """What goes into a model bundle, and how a scorer comes out of one again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ from ml_pipeline.domain.evaluation import Metrics, evaluate
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
 from ml_pipeline.domain.model_card import model_card
 from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.simple_models import fit_simple_models
+from ml_pipeline.domain.simple_models_json import simple_models_as_json
 from ml_pipeline.domain.split_report import SplitReport
 from ml_pipeline.domain.splits import Blocks
 from ml_pipeline.domain.training import TrainedTrees
@@ -24,6 +27,7 @@ from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.split_report import SPLIT_FILE
 from ml_pipeline.operations.training_rows import LabelledRows
 
+SIMPLE_MODELS = "simple_models.json"
 _REFERENCE_ROWS = 5000
 
 
@@ -105,10 +109,18 @@ def bundle_files(
         "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
         GOLDEN: parquet_bytes(golden_rows(model.scorer, rows.block(blocks.train).rows)),
         SPLIT_FILE: json_bytes(split.as_json()),
+        SIMPLE_MODELS: json_bytes(_simple_models(site, rows.block(blocks.train))),
         "decision.json": json_bytes(sensitivity.as_json()),
         "model_card.md": card.encode(),
         **{f"feature_set/{name}": content for name, content in site.sql.feature_set_files().items()},
     }
+
+
+def _simple_models(site: Site, train: LabelledRows) -> dict[str, Any]:
+    """What anyone could have without trees, fitted on the train block alone: the gate lets them compete."""
+    feature = site.project.baseline.feature
+    models = fit_simple_models(train.rows, train.labels, features=site.sql.features, baseline_feature=feature)
+    return simple_models_as_json(models)
 
 
 def bundle_facts(

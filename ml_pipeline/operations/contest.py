@@ -1,5 +1,6 @@
 """Sets up the comparison that the gate judges: challenger, baseline and champion on the challenger's test block."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,15 @@ from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.contamination import ComparedRows, UsedNights
 from ml_pipeline.domain.decision import decide_rows
 from ml_pipeline.domain.gate import Traits
-from ml_pipeline.domain.gate_findings import Contestant
+from ml_pipeline.domain.gate_findings import COMPETITORS, Contestant
 from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.simple_models import SimpleModels
+from ml_pipeline.domain.simple_models_json import simple_models_from_json
 from ml_pipeline.domain.splits import Block
-from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
+from ml_pipeline.io.model_bundle import BundleError, ModelBundle, read_bundle
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.build import build_features
-from ml_pipeline.operations.bundle_contents import baseline_rates, load_scorer
+from ml_pipeline.operations.bundle_contents import SIMPLE_MODELS, baseline_rates, load_scorer
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.split_report import SPLIT_FILE
 from ml_pipeline.operations.training_rows import LabelledRows, labelled_rows
@@ -25,13 +28,21 @@ Floats = NDArray[np.float64]
 _NOT_KNOWN = "not known"
 
 
+class DamagedChampionError(BundleError):
+    """The champion's bundle is missing or damaged, so that nobody can be compared with it."""
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """What the gate is given; ``traits`` are the values of the declared slices and groups, one entry a row."""
+    """What the gate is given; ``traits`` are the values of the declared slices and groups, one entry a row.
+
+    ``simple`` are the simple models of the challenger by name, none for a bundle from before there were any.
+    """
 
     challenger: Contestant
     baseline: Contestant
     champion: Contestant | None
+    simple: Mapping[str, Contestant]
     traits: Traits
 
 
@@ -41,7 +52,7 @@ def set_up_comparison(site: Site, version: str, champion: str | None, night: Nig
     Each model reads the features that its own SQL makes; labels are those known to ``night``.
 
     Raises:
-        BundleError: a bundle is damaged. LookupError: features or labels of the block are missing.
+        DamagedChampionError: the champion is. BundleError: the challenger is. LookupError: features or labels of the block are missing.
         ValueError: a declared slice or group is no category feature of the challenger.
     """
     bundle = read_bundle(site.models, version)
@@ -52,6 +63,7 @@ def set_up_comparison(site: Site, version: str, champion: str | None, night: Nig
         _contestant(site, bundle, rows, scorer, is_champion=False),
         _said(site, "baseline", rows, rates, rates, threshold=scorer.threshold, used=None),
         _champion(site, champion, first=first, last=last, night=night),
+        _simple(site, bundle, rows, scorer.threshold),
         _traits(site, bundle, rows.rows),
     )
 
@@ -66,8 +78,46 @@ def _champion(site: Site, version: str | None, *, first: Night, last: Night, nig
     """The champion was chosen on its own test block, so that is no fair test for it either."""
     if version is None:
         return None
-    bundle = read_bundle(site.models, version)
-    return _contestant(site, bundle, _rows(site, bundle, first, last, night), load_scorer(bundle), is_champion=True)
+    try:
+        bundle = read_bundle(site.models, version)
+        rows = _rows(site, bundle, first, last, night)
+        return _contestant(site, bundle, rows, load_scorer(bundle), is_champion=True)
+    except BundleError as error:
+        raise DamagedChampionError(
+            f"no comparison with champion {version} is possible, so nobody is promoted over it: {error}; or go back to the "
+            "champion before it: ml-pipeline rollback"
+        ) from error
+
+
+def _simple(site: Site, bundle: ModelBundle, rows: LabelledRows, threshold: float) -> dict[str, Contestant]:
+    """They learned from the train block of ``bundle``, and from no other."""
+    models = simple_models(bundle)
+    if models is None:
+        return {}
+    used = used_nights(bundle, is_champion=False)
+    train = UsedNights(tuple(block for block in used.blocks if block.purpose == "train"), used.gap_nights)
+    said = models.probabilities(rows.rows)
+    return {
+        name: _said(site, name, rows, said[name], said[name], threshold=threshold, used=train) for name in COMPETITORS
+    }
+
+
+def simple_models(bundle: ModelBundle) -> SimpleModels | None:
+    """The simple models of a verified bundle, None if it is from before there were any.
+
+    Raises:
+        BundleError: they are not what a training writes.
+    """
+    if SIMPLE_MODELS not in bundle.manifest["files"]:
+        return None
+    try:
+        models = simple_models_from_json(bundle.json(SIMPLE_MODELS))
+    except ValueError as error:
+        raise bundle.refused(f"{SIMPLE_MODELS}: {error}") from error
+    numbers = {feature.name for feature in bundle.feature_set.features if feature.type == "number"}
+    if unknown := sorted({models.baseline_feature, *models.logistic.features} - numbers):
+        raise bundle.refused(f"{SIMPLE_MODELS} names {unknown}, which are no numeric features of the model")
+    return models
 
 
 def _contestant(

@@ -1,6 +1,7 @@
 """Rebuilds the analysts' catalog from what is published now."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from ml_pipeline.contracts.tables import (
     scores_schema,
 )
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
-from ml_pipeline.io.model_bundle import MANIFEST, read_manifest
+from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
 
 _PROMOTION_COLUMNS = {
-    "number": "bigint", "recorded_at": "timestamptz", "challenger": "varchar", "champion_before": "varchar",
-    "judged_on": "date", "effective_from": "date", "until": "date", "is_promoted": "boolean", "reasons": "varchar[]",
-    "numbers": "json",
+    "number": "bigint", "recorded_at": "timestamptz", "kind": "varchar", "challenger": "varchar",
+    "champion_before": "varchar", "withdrawn": "varchar[]", "judged_on": "date", "effective_from": "date",
+    "until": "date", "is_promoted": "boolean", "reasons": "varchar[]", "numbers": "json",
 }  # fmt: skip
 
 
@@ -48,11 +49,7 @@ def publish_catalog(site: Site) -> bool:
         *_monitoring(site),
         _features(site),
         _quarantine(site),
-        View(
-            "promotions",
-            json_select(site.ledger("promotions").paths(), _PROMOTION_COLUMNS),
-            "Every verdict of the gate, with reasons.",
-        ),
+        _promotions(site),
     ]
     return write_catalog(site.data, [*views, *_marts(site)])
 
@@ -124,13 +121,23 @@ def _monitoring(site: Site) -> list[View]:
     return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]
 
 
+def _promotions(site: Site) -> View:
+    """Entries from before they named their kind were verdicts, or, without a night, overrides."""
+    rows = json_select(site.ledger("promotions").paths(), _PROMOTION_COLUMNS)
+    kind = "coalesce(kind, if(judged_on is null, 'override', 'verdict'))"
+    body = f"select * replace ({kind} as kind) from ({rows})"
+    return View("promotions", body, "Every verdict of the gate, override and rollback, with reasons and numbers.")
+
+
 def _features(site: Site) -> View:
-    """The features that the champion is served with; before there is one, those of the present SQL."""
+    """The features that the champion is served with; without one that can be read, those of the present SQL."""
     champion = current_champion(site)
     table = features_table(site.sql)
-    if champion is not None:
-        manifest = read_manifest(site.models / champion / MANIFEST)
-        table = f"features/{manifest['feature_set_version']}"
+    # A champion that is missing or damaged must not keep its rollback, or the gate's "no", from being seen.
+    with suppress(BundleError, OSError, KeyError):
+        if champion is not None:
+            manifest = read_manifest(site.models / champion / MANIFEST)
+            table = f"features/{manifest['feature_set_version']}"
     kinds = {"category": pa.string(), "number": pa.float64()}
     columns = [pa.field(feature.name, kinds[feature.type]) for feature in site.sql.features]
     empty = pa.schema([pa.field(SCORE_DATE, pa.date32()), *_key_fields(site), *columns])

@@ -39,3 +39,12 @@ def contestant(
 def log_odds(risk: Floats, noise: Floats) -> Floats:
     """``risk`` moved by ``noise`` in log odds."""
     return np.asarray(1 / (1 + np.exp(-(np.log(risk / (1 - risk)) + noise))))
+
+
+def simple_models(rows: ComparedRows, probabilities: Floats | None = None) -> dict[str, Contestant]:
+    """What a bundle brings along to compete: weak ones, or a logistic regression that says ``probabilities``."""
+    share = np.full(len(rows.labels), 0.5)
+    return {
+        "constant": contestant("constant", rows, share),
+        "logistic": contestant("logistic", rows, share if probabilities is None else probabilities),
+    }

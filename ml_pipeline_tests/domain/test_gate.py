@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ml_pipeline.domain.contamination import ComparedRows
 from ml_pipeline.domain.gate import Verdict, judge
 from ml_pipeline.domain.gate_findings import Contestant
-from ml_pipeline_tests.domain.contests import FIRST, TERMS, contestant, log_odds, made_rows, used
+from ml_pipeline_tests.domain.contests import FIRST, TERMS, contestant, log_odds, made_rows, simple_models, used
 
 _RNG = np.random.default_rng(11)
 RISK = log_odds(np.full(2800, 0.3), _RNG.normal(0, 1.2, 2800))
@@ -19,14 +19,22 @@ SHELVES = np.array(["books", "shoes"], dtype=object)[_RNG.integers(0, 2, 2800)]
 CHALLENGER = contestant("new", ROWS, RISK)
 CHAMPION = contestant("old", ROWS, log_odds(RISK, _RNG.normal(0, 0.6, 2800)))
 BASELINE = contestant("baseline", ROWS, log_odds(RISK, _RNG.normal(0, 1.5, 2800)), None)
+SIMPLE = simple_models(ROWS, log_odds(RISK, _RNG.normal(0, 1.0, 2800)))
 ASKED = TERMS.model_copy(update={"slices": ("shelf",), "groups": ("shelf",)})
 
 
 def verdict(
-    challenger: Contestant = CHALLENGER, baseline: Contestant = BASELINE, champion: Contestant | None = CHAMPION, **terms: Any,
+    challenger: Contestant = CHALLENGER, baseline: Contestant = BASELINE, champion: Contestant | None = CHAMPION,
+    simple: dict[str, Contestant] = SIMPLE, **terms: Any,
 ) -> Verdict:  # fmt: skip
     return judge(
-        challenger, baseline, champion, terms=ASKED.model_copy(update=terms), traits={"shelf": SHELVES}, seed=1
+        challenger,
+        baseline,
+        champion,
+        simple=simple,
+        terms=ASKED.model_copy(update=terms),
+        traits={"shelf": SHELVES},
+        seed=1,
     )
 
 
@@ -59,7 +67,7 @@ def test_without_a_champion_the_baseline_decides_and_the_interval_is_recorded_on
     found = verdict(champion=None, min_log_loss_gain=5.0, slice_margin=0.0)
     assert found.is_promoted
     assert "there is no champion to beat" in found.reasons
-    assert set(found.numbers["gain_over"]) == {"baseline"}
+    assert set(found.numbers["gain_over"]) == {"baseline", "constant", "logistic"}
     assert not verdict(BASELINE_LIKE, champion=None).is_promoted
 
 
@@ -72,6 +80,45 @@ def test_who_is_as_good_as_the_baseline_does_not_beat_it(metric: str, champion: 
     found = verdict(BASELINE_LIKE, champion=champion)
     assert not found.is_promoted
     assert any(reason.startswith(f"{metric} ") and "does not beat" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize("champion", [None, CHAMPION])
+@pytest.mark.parametrize("name", ["constant", "logistic"])
+def test_who_does_not_beat_a_simple_model_is_not_promoted(name: str, champion: Contestant | None) -> None:
+    as_good = SIMPLE | {name: contestant(name, ROWS, CHALLENGER.probabilities)}
+    found = verdict(champion=champion, simple=as_good)
+    assert not found.is_promoted
+    assert any("does not beat" in reason and f"of the {name} model: gain +0.0000" in reason for reason in found.reasons)
+    gain = found.numbers["gain_over"][name]
+    assert (gain["mean"], gain["nights"]) == (0, 14)
+    assert set(found.numbers["metrics"]) >= {"constant", "logistic"}
+
+
+def test_a_gain_over_simple_models_need_not_be_sure_but_its_interval_is_recorded() -> None:
+    """The other one is much better on every second night, and a little more worse on the nights between."""
+    by_night = np.where(np.arange(14) % 2, -0.6, 0.5)[np.repeat(np.arange(14), 200)]
+    near = contestant("logistic", ROWS, log_odds(RISK, by_night * (2 * ROWS.labels - 1)))
+    found = verdict(champion=None, simple=SIMPLE | {"logistic": near})
+    gain = found.numbers["gain_over"]["logistic"]
+    assert gain["low"] < 0 < gain["mean"] < gain["high"]
+    assert found.is_promoted, found.reasons
+    assert any("of the logistic model: gain +0.0" in reason and "above -0.0" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize("missing", [("constant",), ("logistic",), ("constant", "logistic")])
+def test_a_challenger_without_simple_models_is_judged_but_not_promoted(missing: tuple[str, ...]) -> None:
+    found = verdict(simple={name: each for name, each in SIMPLE.items() if name not in missing})
+    assert not found.is_promoted
+    for name in missing:
+        assert any(reason.startswith(f"the bundle holds no {name} model to compete with") for reason in found.reasons)
+    assert found.numbers["gain_over"]["champion"]["low"] > 0
+
+
+def test_a_simple_model_that_learned_from_the_compared_nights_voids_the_comparison() -> None:
+    spoiled = replace(SIMPLE["logistic"], used=used(FIRST))
+    found = verdict(simple=SIMPLE | {"logistic": spoiled})
+    assert not found.is_promoted
+    assert "logistic used nights" in found.reasons[0]
 
 
 def test_the_champion_itself_under_another_name_is_not_promoted() -> None:
@@ -131,7 +178,7 @@ def test_a_comparison_on_used_or_other_rows_is_refused_before_anything_is_measur
 def test_too_few_nights_promote_nobody_over_a_champion() -> None:
     rows = made_rows(RISK, nights=4)
     three = [contestant(one.name, rows, one.probabilities, one.used) for one in (CHALLENGER, BASELINE, CHAMPION)]
-    found = judge(*three, terms=TERMS)
+    found = judge(*three, simple=simple_models(rows), terms=TERMS)
     assert not found.is_promoted
     assert found.numbers["gain_over"]["champion"]["low"] is None
     assert any("on 4 nights, fewer than the 5 that an interval needs" in reason for reason in found.reasons)
@@ -140,12 +187,12 @@ def test_too_few_nights_promote_nobody_over_a_champion() -> None:
 def test_one_class_only_promotes_nobody() -> None:
     rows = ComparedRows(ROWS.keys, np.zeros(2800))
     three = [contestant(one.name, rows, one.probabilities, one.used) for one in (CHALLENGER, BASELINE, CHAMPION)]
-    assert not judge(*three, terms=TERMS).is_promoted
+    assert not judge(*three, simple=simple_models(rows), terms=TERMS).is_promoted
 
 
 def test_a_declared_feature_whose_values_are_missing_is_an_error() -> None:
     with pytest.raises(KeyError, match="shelf"):
-        judge(CHALLENGER, BASELINE, CHAMPION, terms=ASKED)
+        judge(CHALLENGER, BASELINE, CHAMPION, simple=SIMPLE, terms=ASKED)
 
 
 @given(st.floats(-3, 3), st.floats(0, 2), st.floats(0, 0.05), st.integers(0, 5))
@@ -153,7 +200,11 @@ def test_a_promotion_is_never_a_step_back(shift: float, noise: float, margin: fl
     """Whatever the models: who is promoted is better than the baseline, and than the champion by the margin."""
     moved = log_odds(RISK, shift + np.random.default_rng(seed).normal(0, noise, 2800))
     found = judge(
-        contestant("new", ROWS, moved), BASELINE, CHAMPION, terms=TERMS.model_copy(update={"min_log_loss_gain": margin})
+        contestant("new", ROWS, moved),
+        BASELINE,
+        CHAMPION,
+        simple=SIMPLE,
+        terms=TERMS.model_copy(update={"min_log_loss_gain": margin}),
     )
     losses = {role: each["log_loss"] for role, each in found.numbers["metrics"].items()}
     is_better = losses["challenger"] < losses["baseline"] and losses["champion"] - losses["challenger"] >= margin

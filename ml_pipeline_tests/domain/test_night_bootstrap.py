@@ -3,7 +3,15 @@ import pytest
 from sklearn import metrics as oracle
 
 from ml_pipeline.domain.evaluation import evaluate
-from ml_pipeline.domain.night_bootstrap import Draws, draw_nights, gain, interval, sampled_metrics
+from ml_pipeline.domain.night_bootstrap import (
+    Draws,
+    draw_nights,
+    gain,
+    interval,
+    sampled_areas,
+    sampled_means,
+    sampled_metrics,
+)
 
 
 def made(nights: int, rows: int, seed: int = 1, spread: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -44,6 +52,26 @@ def test_a_seed_gives_the_same_draws_of_as_many_nights_as_there_are() -> None:
     assert np.array_equal(draws.counts, draw_nights(nights, samples=20, seed=5).counts)
     assert not np.array_equal(draws.counts, draw_nights(nights, samples=20, seed=6).counts)
     assert (draws.counts.sum(axis=1) == 9).all()
+
+
+def test_a_generator_draws_on_from_where_it_stands() -> None:
+    nights, _, _ = made(9, 3)
+    seeded, generator = draw_nights(nights, samples=20, seed=5), np.random.default_rng(5)
+    assert np.array_equal(draw_nights(nights, samples=20, seed=generator).counts, seeded.counts)
+    assert not np.array_equal(draw_nights(nights, samples=20, seed=generator).counts, seeded.counts)
+
+
+def test_areas_of_scores_with_ties_are_those_of_the_rows_written_out() -> None:
+    nights, labels, _ = made(6, 10)
+    scores, draws = np.random.default_rng(5).integers(0, 9, 60) / 10, draw_nights(nights, samples=20, seed=5)
+    for number, counts in enumerate(draws.counts):
+        times = counts[draws.night_of_row].astype(int)
+        truth, guess = np.repeat(labels, times), np.repeat(scores, times)
+        assert sampled_areas(labels, scores, draws)["roc_auc"][number] == pytest.approx(
+            oracle.roc_auc_score(truth, guess)
+        )
+        assert sampled_means(scores, draws)[number] == pytest.approx(guess.mean())
+    assert np.isnan(sampled_areas(np.ones(60), scores, draws)["roc_auc"]).all()
 
 
 def test_nights_that_differ_make_the_interval_wider_than_rows_would() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.io.ledgers import Ledger, LedgerConflictError
+from ml_pipeline.io.ledgers import Ledger, LedgerConflictError, LedgerFinding
 from ml_pipeline_tests.processes import release, start_python
 
 WRITER = """
@@ -61,7 +61,9 @@ def test_a_decision_on_an_old_ledger_is_refused_and_leaves_no_trace(tmp_path: Pa
     ledger = Ledger(tmp_path / "promotions")
     ledger.append({"title": "first"}, after=0)
     for after in (0, 2):
-        with pytest.raises(LedgerConflictError, match=f"promotions has 1 entries, {after} were expected"):
+        with pytest.raises(
+            LedgerConflictError, match=f"promotions has 1 entries, the last is 1, {after} were expected"
+        ):
             ledger.append({"title": "second"}, after=after)
     assert [entry["title"] for entry in ledger.entries()] == ["first"]
     assert ledger.append({"title": "second"}, after=1) == 2
@@ -78,13 +80,68 @@ def test_of_many_processes_that_decide_on_the_same_ledger_one_wins(tmp_path: Pat
     assert len(Ledger(tmp_path / "promotions").entries()) == 1
 
 
-def test_an_edited_entry_breaks_the_chain(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "promotions")
-    for title in "abc":
+def written(folder: Path, titles: str = "abcd") -> Ledger:
+    ledger = Ledger(folder)
+    for title in titles:
         ledger.append({"title": title})
+    return ledger
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_an_edited_entry_is_found_at_its_number(tmp_path: Path, number: int) -> None:
+    ledger = written(tmp_path / "promotions")
+    assert ledger.verify() == ()
+    path = ledger.paths()[number - 1]
+    path.write_text(path.read_text().replace('"title": "', '"title": "forged '))
+    assert ledger.verify() == (LedgerFinding(number, "it was altered after it was written"),)
+    assert chain_holds(ledger) == (number == 4)
+
+
+def test_an_entry_that_is_missing_or_no_json_is_found(tmp_path: Path) -> None:
+    ledger = written(tmp_path / "promotions", "abcdefg")
+    paths = ledger.paths()
+    for gone in (paths[0], paths[2], paths[3]):
+        gone.unlink()
+    paths[5].write_text("[1, 2")
+    found = {finding.number: finding.problem for finding in ledger.verify()}
+    assert found == dict.fromkeys((1, 3, 4), "it is missing") | {6: "it was altered after it was written"}
+
+
+def sealed(content: dict[str, object]) -> str:
+    """``content`` as somebody writes it who knows how an entry is hashed."""
+    unsigned = {name: value for name, value in content.items() if name != "sha256"}
+    own = hashlib.sha256((json.dumps(unsigned, sort_keys=True) + "\n").encode()).hexdigest()
+    return json.dumps({**unsigned, "sha256": own}, sort_keys=True) + "\n"
+
+
+def test_an_entry_that_was_written_anew_no_longer_fits_its_successor(tmp_path: Path) -> None:
+    ledger = written(tmp_path / "promotions")
     path = ledger.paths()[1]
-    path.write_text(path.read_text().replace('"b"', '"forged"'))
-    assert not chain_holds(ledger)
+    path.write_text(sealed(json.loads(path.read_text()) | {"title": "forged"}))
+    assert ledger.verify() == (LedgerFinding(3, "it does not follow the entry before it"),)
+
+
+def test_an_entry_from_before_entries_held_their_hash_is_vouched_for_by_the_next(tmp_path: Path) -> None:
+    folder, previous = tmp_path / "promotions", ""
+    folder.mkdir()
+    for number in (1, 2, 3):
+        path = folder / f"{number:06d}.json"
+        path.write_text(json.dumps({"number": number, "previous": previous, "title": "old"}))
+        previous = hashlib.sha256(path.read_bytes()).hexdigest()
+    ledger = written(folder, "a")
+    assert ledger.verify() == ()
+    (folder / "000002.json").write_text((folder / "000002.json").read_text().replace("old", "new"))
+    assert ledger.verify() == (LedgerFinding(2, "it was altered after it was written"),)
+
+
+def test_after_a_gap_entries_go_on_but_no_decision_rests_on_it(tmp_path: Path) -> None:
+    ledger = written(tmp_path / "alerts", "abc")
+    ledger.paths()[1].unlink()
+    for after in (2, 3):
+        with pytest.raises(LedgerConflictError, match=f"has 2 entries, the last is 3, {after} were expected"):
+            ledger.append({"title": "d"}, after=after)
+    assert ledger.append({"title": "d"}) == 4
+    assert ledger.verify() == (LedgerFinding(2, "it is missing"),)
 
 
 def test_what_a_killed_writer_left_is_no_entry(tmp_path: Path) -> None:

@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 
 from ml_pipeline.domain.evaluation import evaluate
-from ml_pipeline.io.model_bundle import read_bundle
-from ml_pipeline.operations.contest import set_up_comparison, used_nights
+from ml_pipeline.domain.simple_models import fit_simple_models
+from ml_pipeline.io.model_bundle import BundleError, json_bytes, read_bundle
+from ml_pipeline.operations.bundle_contents import SIMPLE_MODELS
+from ml_pipeline.operations.contest import set_up_comparison, simple_models, used_nights
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
+from ml_pipeline.operations.training_rows import open_split
 from ml_pipeline_tests.conftest import SHOP_TRAINED_ON, open_test_site
+from ml_pipeline_tests.remade_bundles import remade
 
 LATER = date(2024, 5, 20)
 
@@ -55,6 +59,39 @@ def test_a_block_of_unknown_purpose_counts_as_used(scored_shop: Site) -> None:
     used = used_nights(bundle, is_champion=False)
     assert [block.purpose for block in used.blocks if block.first == date(2024, 5, 1)] == ["refit"]
     assert used.gap_nights == 4
+
+
+def test_the_simple_models_compete_as_they_were_fitted_on_the_train_block(scored_shop: Site) -> None:
+    bundle = read_bundle(scored_shop.models, str(current_champion(scored_shop)))
+    compared = set_up_comparison(scored_shop, bundle.version, None, SHOP_TRAINED_ON)
+    split = open_split(scored_shop, SHOP_TRAINED_ON)
+    train, test = split.rows.block(split.blocks.train), split.rows.block(split.blocks.test)
+    fitted = fit_simple_models(
+        train.rows, train.labels, features=scored_shop.sql.features, baseline_feature="baseline_return_rate"
+    )
+    assert simple_models(bundle) == fitted
+    assert set(compared.simple) == {"constant", "logistic"}
+    for name, expected in fitted.probabilities(test.rows).items():
+        if name in compared.simple:
+            assert np.array_equal(compared.simple[name].probabilities, expected)
+            assert [block.purpose for block in compared.simple[name].used.blocks] == ["train"]
+            assert compared.simple[name].rows.keys.equals(compared.challenger.rows.keys)
+
+
+def test_a_bundle_from_before_there_were_simple_models_has_none(scored_shop_copy: Site) -> None:
+    bundle = read_bundle(scored_shop_copy.models, str(current_champion(scored_shop_copy)))
+    old = remade(bundle, {SIMPLE_MODELS: None})
+    assert simple_models(old) is None
+    assert set_up_comparison(scored_shop_copy, old.version, None, SHOP_TRAINED_ON).simple == {}
+
+
+def test_simple_models_that_name_no_numeric_feature_are_refused(scored_shop_copy: Site) -> None:
+    bundle = read_bundle(scored_shop_copy.models, str(current_champion(scored_shop_copy)))
+    content = bundle.json(SIMPLE_MODELS)
+    with pytest.raises(BundleError, match=r"simple_models\.json names \['category'\], which are no numeric features"):
+        simple_models(remade(bundle, {SIMPLE_MODELS: json_bytes(content | {"baseline_feature": "category"})}))
+    with pytest.raises(BundleError, match=r"simple_models\.json: .*positive share 2\.0 is no probability"):
+        simple_models(remade(bundle, {SIMPLE_MODELS: json_bytes(content | {"positive_share": 2.0})}))
 
 
 def test_declared_slices_and_groups_come_with_the_rows(scored_shop_copy: Site) -> None:

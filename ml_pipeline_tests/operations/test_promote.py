@@ -1,9 +1,11 @@
 from datetime import date
 from typing import Any
 
+import duckdb
 import pytest
 from mlflow import MlflowClient
 
+from ml_pipeline.io.model_bundle import BundleError, read_bundle
 from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.promote import (
     PROMOTIONS,
@@ -14,11 +16,15 @@ from ml_pipeline.operations.promote import (
     judged_before,
     promote_by_hand,
     promote_if_better,
+    withdrawal_of,
 )
+from ml_pipeline.operations.publish_catalog import publish_catalog
+from ml_pipeline.operations.register import register
 from ml_pipeline.operations.score import score, stale_scores
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON, open_test_site
+from ml_pipeline_tests.remade_bundles import remade
 
 LATER = date(2024, 5, 20)
 
@@ -42,6 +48,18 @@ def test_after_an_override_the_champion_before_serves_again_unless_the_gate_prom
     nights = [date(2024, 5, day) for day in (7, 8, 9, 10, 11)]
     assert [champion_on(entries, night) for night in nights] == ["a", "hand", "hand", "hand", "a"]
     assert [champion_on(gated, night) for night in nights] == ["a", "hand", "b", "b", "b"]
+
+
+def test_from_a_rollback_on_it_is_as_if_the_withdrawn_version_had_not_been_promoted_before() -> None:
+    withdraws = entry("a", "2024-05-09") | {"kind": "rollback", "withdrawn": ["b"], "number": 4}
+    entries = [entry("a", "2024-05-05"), entry("b", "2024-05-07"), entry("b", "2024-05-12"), withdraws]
+    nights = [date(2024, 5, day) for day in (6, 7, 8, 9, 11, 12, 31)]
+    assert [champion_on(entries, night) for night in nights] == ["a", "b", "b", "a", "a", "a", "a"]
+    by_hand = entry("b", "2024-05-10", until="2024-05-11") | {"kind": "override"}
+    assert [champion_on([*entries, by_hand], night) for night in nights] == ["a", "b", "b", "a", "b", "a", "a"]
+    assert withdrawal_of(entries, "b") == "withdrawn since, by entry 4: "
+    assert withdrawal_of(entries, "a") is None
+    assert withdrawal_of([*entries, by_hand], "b") is None
 
 
 def test_nights_are_grouped_by_their_champion(scored_shop_copy: Site) -> None:
@@ -121,14 +139,9 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_champion_stays(scored
     assert current_champion(site) == champion
     recorded = site.ledger(PROMOTIONS).entries()[-1]
     assert (recorded["is_promoted"], recorded["challenger"]) == (False, outcome.challenger)
-    assert set(recorded["numbers"]["gain_over"]) == {"baseline", "champion"}
+    assert set(recorded["numbers"]["gain_over"]) == {"baseline", "champion", "constant", "logistic"}
     assert recorded["reasons"] == list(outcome.verdict.reasons)
-    client = MlflowClient(tracking_uri=site.tracking_uri)
-    tags = [
-        client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"]
-        for alias in ("champion", "challenger")
-    ]
-    assert tags == [champion, outcome.challenger]
+    assert tags(site) == {"champion": champion, "challenger": outcome.challenger}
 
 
 def test_a_contest_on_nights_that_the_champion_was_made_from_is_void(weak_champion: Site) -> None:
@@ -156,6 +169,59 @@ def test_no_night_that_has_been_published_changes_its_champion(weak_champion: Si
     assert promote_if_better(site, train(site, LATER).bundle.version, LATER).verdict.is_promoted
     assert champions_of(site, nights) == before
     assert stale_scores(site, nights) == []
+
+
+def tags(site: Site) -> dict[str, str]:
+    client = MlflowClient(tracking_uri=site.tracking_uri)
+    return {
+        alias: client.get_model_version_by_alias(site.project.name, alias).tags["bundle_version"]
+        for alias in ("champion", "challenger")
+    }
+
+
+def test_nobody_is_promoted_over_a_champion_that_is_damaged_until_it_is_whole_again(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    champion = read_bundle(site.models, str(current_champion(site)))
+    challenger = remade(champion, seed=2)
+    register(site, challenger)
+    whole, aside = (champion.folder / "model.txt").read_bytes(), site.data / "aside"
+    (champion.folder / "model.txt").write_bytes(whole[:-1])
+    damaged = promote_if_better(site, challenger.version, LATER)
+    assert (damaged.verdict.is_promoted, damaged.kind) == (False, "no_comparison")
+    assert "model.txt was changed after the bundle was written" in damaged.verdict.reasons[0]
+    promote_if_better(site, challenger.version, LATER)
+    assert len(site.ledger(PROMOTIONS).entries()) == 2
+    champion.folder.rename(aside)
+    missing = promote_if_better(site, challenger.version, LATER)
+    assert f"there is no model bundle {champion.version}" in missing.verdict.reasons[0]
+    assert [each["is_promoted"] for each in site.ledger(PROMOTIONS).entries()] == [True, False, False]
+    assert tags(site) == {"champion": champion.version, "challenger": challenger.version}
+    publish_catalog(site)
+    aside.rename(champion.folder)
+    (champion.folder / "model.txt").write_bytes(whole)
+    judged = promote_if_better(site, challenger.version, LATER)
+    assert (judged.is_new, judged.kind) == (True, "verdict")
+    assert "not a fair test" in judged.verdict.reasons[0]
+    with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as connection:
+        kinds = connection.execute("select kind, count(*) from promotions group by kind order by kind").fetchall()
+    assert kinds == [("no_comparison", 2), ("verdict", 1)]
+
+
+def test_a_damaged_challenger_is_an_error_and_no_verdict(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    challenger = remade(read_bundle(site.models, str(current_champion(site))), seed=2)
+    (challenger.folder / "model.txt").write_text("tree")
+    with pytest.raises(BundleError, match=challenger.version):
+        promote_if_better(site, challenger.version, LATER)
+    assert len(site.ledger(PROMOTIONS).entries()) == 1
+
+
+def test_an_override_that_mlflow_could_not_follow_is_not_recorded(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    unknown = remade(read_bundle(site.models, str(current_champion(site))), seed=2).version
+    with pytest.raises(LookupError, match=f"bundle {unknown} is not in the registry"):
+        promote_by_hand(site, unknown, reason="a test", until=date(2024, 5, 25))
+    assert len(site.ledger(PROMOTIONS).entries()) == 1
 
 
 def test_a_promotion_by_hand_serves_until_its_night_and_not_before_it_was_trained(scored_shop_copy: Site) -> None:
