@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
-from ml_pipeline.cli_models import OPEN_SITE, promote
+from ml_pipeline.cli_models import promote
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.settings import Settings
 
@@ -17,13 +18,15 @@ from ml_pipeline.settings import Settings
 @click.pass_context
 def main(context: click.Context) -> None:
     """Nightly batch machine learning that cannot look into the future."""
-    context.obj = lambda: _site(Settings()).sql
-    context.meta[OPEN_SITE] = lambda: _site(Settings())
+    # Only this front door reads the settings; every command is given the function that opens the installation.
+    context.obj = lambda: _site(Settings())
 
 
+main.add_command(card)
 main.add_command(features)
 main.add_command(promote)
 main.add_command(reproduce)
+main.add_command(review)
 
 
 @main.command()

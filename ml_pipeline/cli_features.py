@@ -8,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from ml_pipeline.io.sql_column_reads import SourceColumn
     from ml_pipeline.io.sql_project import SqlProject
+    from ml_pipeline.operations.site import Site
 
 _PERSONAL = " (personal data)"
 
@@ -19,9 +20,9 @@ def features() -> None:
 
 @features.command("list")
 @click.pass_obj
-def list_features(open_sql: "Callable[[], SqlProject]") -> None:
+def list_features(open_site: "Callable[[], Site]") -> None:
     """Every feature: its model, the window that it looks at, its unit, and its declared direction."""
-    sql = open_sql()
+    sql = open_site().sql
     catalogue = _catalogue(sql)
     click.echo(f"{len(catalogue)} features, version {sql.feature_set_version}")
     for name, (model, column) in catalogue.items():
@@ -32,9 +33,9 @@ def list_features(open_sql: "Callable[[], SqlProject]") -> None:
 @features.command("show")
 @click.argument("name")
 @click.pass_obj
-def show_feature(open_sql: "Callable[[], SqlProject]", name: str) -> None:
+def show_feature(open_site: "Callable[[], Site]", name: str) -> None:
     """One feature: what it means, what is tested, the sources it is made from with their lookbacks, and its SQL."""
-    sql = open_sql()
+    sql = open_site().sql
     model, column = _found(sql, name)
     reads = sql.lookbacks(sql.needed_for([model.name]))
     click.echo(f"{column.name}: {column.description} Window: {column.window}; unit: {column.unit or column.type}.")
@@ -48,11 +49,11 @@ def show_feature(open_sql: "Callable[[], SqlProject]", name: str) -> None:
 @features.command("lineage")
 @click.argument("name")
 @click.pass_obj
-def show_lineage(open_sql: "Callable[[], SqlProject]", name: str) -> None:
+def show_lineage(open_site: "Callable[[], Site]", name: str) -> None:
     """One feature: the models and the source columns that it is computed from, and those that choose its rows."""
     from ml_pipeline.io.sql_lineage import column_lineage
 
-    sql = open_sql()
+    sql = open_site().sql
     model, column = _found(sql, name)
     try:
         lineage = column_lineage(sql, model.name, name)

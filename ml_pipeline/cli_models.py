@@ -9,21 +9,18 @@ import click
 if TYPE_CHECKING:
     from ml_pipeline.operations.site import Site
 
-OPEN_SITE = "ml_pipeline.open_site"
-
 
 @click.command()
 @click.argument("version")
 @click.option("--reason", required=True, help="Why the gate is overruled; it is recorded.")
 @click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The last night that it serves.")
-@click.pass_context
-def promote(context: click.Context, version: str, reason: str, until: datetime) -> None:
+@click.pass_obj
+def promote(open_site: "Callable[[], Site]", version: str, reason: str, until: datetime) -> None:
     """Make bundle VERSION champion without asking the gate, until a night; after it the champion before serves again."""
     from ml_pipeline.io.model_bundle import BundleError
     from ml_pipeline.operations.promote import promote_by_hand
     from ml_pipeline.operations.publish_catalog import publish_catalog
 
-    open_site: Callable[[], Site] = context.meta[OPEN_SITE]
     site = open_site()
     try:
         done = promote_by_hand(site, version, reason=reason, until=until.date())

@@ -12,23 +12,20 @@ if TYPE_CHECKING:
     from ml_pipeline.operations.reproduce import Comparison, Reproduction
     from ml_pipeline.operations.site import Site
 
-# Where the front door leaves a function that opens the installation: only it reads the settings.
-_OPEN_SITE = "ml_pipeline.open_site"
-
 
 @click.command()
 @click.argument("version", required=False)
 @click.option("--night", type=click.DateTime(["%Y-%m-%d"]), help="A scored night instead of a bundle.")
 @click.option("--all", "is_all", is_flag=True, help="Every bundle and every scored night.")
-@click.pass_context
-def reproduce(context: click.Context, version: str | None, night: datetime | None, *, is_all: bool) -> None:
+@click.pass_obj
+def reproduce(open_site: "Callable[[], Site]", version: str | None, night: datetime | None, *, is_all: bool) -> None:
     """Make bundle VERSION, or a scored night, again from its recorded inputs and compare every hash.
 
     Nothing of the installation is changed. Exit code 1 if anything differs or could not be made again.
     """
     if sum((version is not None, night is not None, is_all)) != 1:
         raise click.UsageError("name one of VERSION, --night or --all")
-    site: Site = context.meta[_OPEN_SITE]()
+    site = open_site()
     outcomes = [_told(attempt) for attempt in _attempts(site, version, night)]
     click.echo(f"{len(outcomes)} tried, {outcomes.count(False)} not reproduced")
     sys.exit(0 if outcomes and all(outcomes) else 1)

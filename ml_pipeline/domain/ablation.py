@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_pipeline.domain.evaluation import row_log_loss
+from ml_pipeline.domain.night_bootstrap import Draws
+from ml_pipeline.domain.night_pairs import sampled_roc_auc
 from ml_pipeline.domain.roc import roc_auc
 from ml_pipeline.domain.scoring import Scorer, raw_scores
 
@@ -72,14 +74,14 @@ def ablate_groups(
     """
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
-    weights = _night_weights(nights, generator)
-    whole = _Measured.of(scorer, matrix, labels, weights, threads)
+    draws = _draw_nights(nights, generator)
+    whole = _Measured.of(scorer, matrix, labels, draws, threads)
     found = []
     for group, features in groups.items():
         places = _places(scorer, group, features)
         shuffled = matrix.copy()
         shuffled[:, places] = matrix[order][:, places]
-        without = _Measured.of(scorer, shuffled, labels, weights, threads)
+        without = _Measured.of(scorer, shuffled, labels, draws, threads)
         loss, area = _interval(without.log_loss - whole.log_loss), _interval(whole.roc_auc - without.roc_auc)
         found.append(GroupAblation(group, tuple(features), loss, area))
     return tuple(sorted(found, key=lambda one: (-one.log_loss_lost.estimate, one.group)))
@@ -100,34 +102,18 @@ class _Measured:
     roc_auc: Floats
 
     @classmethod
-    def of(
-        cls, scorer: Scorer, matrix: NDArray[np.float32], labels: Floats, weights: Floats, threads: int
-    ) -> "_Measured":
+    def of(cls, scorer: Scorer, matrix: NDArray[np.float32], labels: Floats, draws: Draws, threads: int) -> "_Measured":
         scores = raw_scores(scorer, matrix, threads=threads)
         losses = row_log_loss(labels, scorer.calibrator.probability(scores))
-        drawn = weights @ losses / weights.sum(axis=1)
-        areas = _weighted_areas(labels, scores, weights)
+        by_night, rows = (np.bincount(draws.night_of_row, weights) for weights in (losses, None))
+        drawn, areas = draws.counts @ by_night / (draws.counts @ rows), sampled_roc_auc(labels, scores, draws)
         return cls(np.concatenate([[losses.mean()], drawn]), np.concatenate([[roc_auc(labels, scores)], areas]))
 
 
-def _night_weights(nights: NDArray[np.datetime64], generator: np.random.Generator) -> Floats:
-    """How often each row is drawn where whole nights are drawn with replacement; shape (draws, rows)."""
+def _draw_nights(nights: NDArray[np.datetime64], generator: np.random.Generator) -> Draws:
     distinct, which = np.unique(nights, return_inverse=True)
-    drawn = generator.multinomial(len(distinct), np.full(len(distinct), 1 / len(distinct)), size=_DRAWS)
-    return np.asarray(drawn[:, which], dtype=np.float64)
-
-
-def _weighted_areas(labels: Floats, scores: Floats, weights: Floats) -> Floats:
-    """Area under the ROC curve for each row of ``weights`` (draws, rows); ties count half, NaN where one class is absent."""
-    values, level = np.unique(scores, return_inverse=True)
-    areas = np.full(len(weights), np.nan)
-    for draw, weight in enumerate(weights):
-        positives = np.bincount(level, weights=weight * labels, minlength=len(values))
-        negatives = np.bincount(level, weights=weight * (1 - labels), minlength=len(values))
-        pairs = positives.sum() * negatives.sum()
-        if pairs:
-            areas[draw] = float(positives @ (np.cumsum(negatives) - negatives / 2)) / pairs
-    return areas
+    counts = generator.multinomial(len(distinct), np.full(len(distinct), 1 / len(distinct)), size=_DRAWS)
+    return Draws(counts.astype(np.float64), which.astype(np.int64))
 
 
 def _interval(lost: Floats) -> Interval:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from ml_pipeline.domain.ablation import GroupAblation, _weighted_areas, ablate_groups
-from ml_pipeline.domain.roc import roc_auc
+from ml_pipeline.domain.ablation import GroupAblation, ablate_groups
 from ml_pipeline_tests.small_model import SmallModel, small_model
 
 GROUPS = {"rates": ("rate", "copy_of_rate"), "one": ("rate",), "shelves": ("shelf",)}
@@ -53,17 +52,6 @@ def test_one_night_says_nothing_of_other_nights(model: SmallModel) -> None:
     lost = found.log_loss_lost
     assert lost.low == pytest.approx(lost.high)
     assert lost.low == pytest.approx(lost.estimate)
-
-
-def test_the_area_of_drawn_rows_is_that_of_the_rows_repeated() -> None:
-    generator = np.random.default_rng(5)
-    labels, scores = (generator.random(60) < 0.4).astype(float), generator.integers(0, 9, 60) / 10
-    weights = generator.integers(0, 4, (20, 60)).astype(float)
-    expected = [
-        roc_auc(np.repeat(labels, weight.astype(int)), np.repeat(scores, weight.astype(int))) for weight in weights
-    ]
-    assert _weighted_areas(labels, scores, weights) == pytest.approx(expected)
-    assert np.isnan(_weighted_areas(np.ones(60), scores, weights)).all()
 
 
 def test_a_feature_that_the_model_has_not_is_an_error(model: SmallModel) -> None:
