@@ -92,10 +92,16 @@ class MlflowRegistry:
         Raises:
             LookupError: the bundle was never logged.
         """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
         client = self._client()
         version = client.get_model_version(self.name, str(self._number_of(bundle_version)))
+        # MLflow's client remembers where a run's artifacts lie for the whole process, also for another store's copy of it.
+        store = get_artifact_repository(
+            client.get_run(version.run_id).info.artifact_uri, tracking_uri=self.tracking_uri
+        )
         for path in files:
-            client.log_artifact(version.run_id, str(path), folder)
+            store.log_artifact(str(path), folder)
 
     def version_of(self, bundle_version: str) -> int | None:
         """MLflow's number of a bundle, None if it was never logged."""
