@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote, rollback
 from ml_pipeline.cli_reproduce import reproduce
@@ -21,10 +22,12 @@ def main(context: click.Context) -> None:
     context.obj = lambda: _site(Settings())
 
 
+main.add_command(card)
 main.add_command(features)
 main.add_command(promote)
 main.add_command(reproduce)
 main.add_command(rollback)
+main.add_command(review)
 
 
 @main.command()

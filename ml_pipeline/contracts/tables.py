@@ -66,6 +66,27 @@ PERFORMANCE_SCHEMA = pa.schema(
     ]
 )
 
+# One row per subject and part of the window's rows: ``all``, each ``bin`` of equal mass, each ``slice``.
+CALIBRATION_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("last_scored_night", pa.date32()),
+        pa.field("window_nights", pa.int64()),
+        pa.field("nights_scored", pa.int64()),
+        pa.field("subject", pa.string()),
+        pa.field("part", pa.string()),
+        pa.field("feature", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("mean_probability", pa.float64()),
+        pa.field("observed_share", pa.float64()),
+        pa.field("gap", pa.float64()),
+        pa.field("gap_low", pa.float64()),
+        pa.field("gap_high", pa.float64()),
+        pa.field("finding", pa.string()),
+    ]
+)
+
 DRIFT_SCHEMA = pa.schema(
     [
         _NIGHT,

@@ -15,6 +15,7 @@ from ml_pipeline.operations.decide import stale_decisions
 from ml_pipeline.operations.land import stale_landings
 from ml_pipeline.operations.late_arrivals import stale_late_arrivals
 from ml_pipeline.operations.mature import stale_performance
+from ml_pipeline.operations.matured_calibration import stale_calibration
 from ml_pipeline.operations.promote import judged_before
 from ml_pipeline.operations.score import stale_scores
 from ml_pipeline.operations.site import Site
@@ -55,7 +56,8 @@ def stages(site: Site) -> list[Stage]:
               partial(stale_late_arrivals, site, nights_between(first, plan.score_until))),
         Stage("train and promote", "retraining", ("trained_model", "promotion"), partial(_untrained, site, plan.train_on)),
         Stage("score", "scoring", ("scores",), partial(stale_scores, site, scored)),
-        Stage("judge matured nights", "judging", ("monitoring/performance",), partial(stale_performance, site, matured)),
+        Stage("judge matured nights", "judging", ("monitoring/performance", "monitoring/calibration"),
+              partial(_unjudged, site, matured)),
         Stage("measure drift", "watching", ("monitoring/drift",), partial(stale_drift, site, scored)),
         Stage("decide on retraining", "watching", ("monitoring/retraining_decisions",), partial(stale_decisions, site, scored)),
     ]  # fmt: skip
@@ -116,6 +118,10 @@ def execute_stage(
         failures = [event.step_failure_data.error for event in result.get_step_failure_events()]
         reasons = "; ".join(error.message.strip() for error in failures if error)
         raise StageFailedError(f"{stage.title}, nights {first} to {last}, run {result.run_id}: {reasons}")
+
+
+def _unjudged(site: Site, nights: Sequence[Night]) -> list[Night]:
+    return sorted({*stale_performance(site, nights), *stale_calibration(site, nights)})
 
 
 def _untrained(site: Site, night: Night) -> list[Night]:

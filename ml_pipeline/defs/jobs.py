@@ -12,6 +12,7 @@ AssetJob = Any
 _SOURCES = dg.AssetSelection.groups("ingestion")
 _BUILDING = dg.AssetSelection.groups("features")
 _WATCHING = dg.AssetSelection.groups("monitoring")
+_JUDGING = dg.AssetSelection.assets(*(dg.AssetKey(["monitoring", name]) for name in ("performance", "calibration")))
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runtime_minutes: int) -> AssetJob:
@@ -34,12 +35,10 @@ retraining = _job(
 )  # fmt: skip
 scoring = _job("scoring", dg.AssetSelection.assets("scores"), "Score nights.", max_runtime_minutes=60)
 judging = _job(
-    "judging", dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])), "Judge matured nights.",
-    max_runtime_minutes=60,
+    "judging", _JUDGING, "Judge matured nights.", max_runtime_minutes=60,
 )  # fmt: skip
 watching = _job(
-    "watching", _WATCHING - dg.AssetSelection.assets(dg.AssetKey(["monitoring", "performance"])),
-    "Measure drift, decide on retraining, report late data.", max_runtime_minutes=60,
+    "watching", _WATCHING - _JUDGING, "Measure drift, decide on retraining, report late data.", max_runtime_minutes=60,
 )  # fmt: skip
 backtest = _job(
     "backtest", dg.AssetSelection.groups("backtesting"),

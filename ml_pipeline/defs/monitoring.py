@@ -1,14 +1,18 @@
 """Assets that watch: realised performance, input drift, the decision whether to retrain, and what came late."""
 
+from typing import Any
+
 import dagster as dg
 
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, same_night, sql_project
 from ml_pipeline.defs.reporting import nights_of, published_facts, report_nights, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.domain.lateness import LATE
+from ml_pipeline.nights import Night
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
 from ml_pipeline.operations.late_arrivals import LATE_ARRIVALS, RESTATEMENTS, measure_late_arrivals
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
+from ml_pipeline.operations.matured_calibration import CALIBRATION, measure_matured_calibration
 from ml_pipeline.operations.watch import DRIFT, measure_drift
 
 _PROJECT = sql_project().project
@@ -32,6 +36,35 @@ def performance(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mat
     }  # fmt: skip
     report_nights(context, published, facts)
     return dg.MaterializeResult(metadata=published_facts(published))
+
+
+@dg.asset(
+    key=CALIBRATION.split("/"), deps=same_night("labels", "scores"),
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def calibration(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Whether probabilities meant what they said on the last 28 matured nights: as a whole, by bin, by slice."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(lambda: measure_matured_calibration(here, nights))
+    rows = [row for row in here.tables.read(CALIBRATION, nights).to_pylist() if row["subject"] == "model"]
+    facts: dict[Night, dict[str, Any]] = {night: {"slices_off": 0} for night in nights}
+    for row in rows:
+        told = facts[row["score_date"]]
+        if row["part"] == "all":
+            told |= {
+                name: row[name] for name in ("rows", "mean_probability", "observed_share", "gap", "gap_low", "gap_high")
+            }
+        elif row["part"] == "slice" and row["finding"].startswith("says"):
+            told["slices_off"] += 1
+    report_nights(context, published, {night: _known(told) for night, told in facts.items()})
+    return dg.MaterializeResult(metadata=published_facts(published))
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    """Dagster's metadata has no missing numbers."""
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 @dg.asset(

@@ -7,9 +7,11 @@ from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
 from ml_pipeline.defs.reporting import Report, image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.domain.gate_table import comparison_table
+from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.audit_training import audit_training
 from ml_pipeline.operations.promote import promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
+from ml_pipeline.operations.publish_review import publish_review
 from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.train import find_training, train
 
@@ -36,12 +38,16 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> Repo
     audits = {"sound_split": training.split_audit} | run_or_refuse(lambda: audit_training(here, training.split, bundle))
     for name, audit in audits.items():
         yield check_result(name, audit, TRAINED_MODEL, **proxy_facts(audit))
+    published = run_or_refuse(lambda: publish_review(here, bundle))
     plots = sorted(plots_folder(here, bundle.version).glob("*.png"))
     yield dg.MaterializeResult(metadata={
         "model_version": bundle.version, "is_new": training.is_new, "bundle": str(bundle.folder.relative_to(here.data)),
         **{f"test_{name}": value for name, value in test["model"].items()},
         **{f"baseline_{name}": test["baseline"][name] for name in ("log_loss", "brier", "roc_auc", "average_precision")},
-        "model_card": dg.MetadataValue.md(bundle.text("model_card.md")),
+        "behaviour_violations": len(published.review.behaviour.violations),
+        "model_card": dg.MetadataValue.md(published.card),
+        "model_card_html": dg.MetadataValue.path(str(published.files["model_card.html"])),
+        "review": dg.MetadataValue.md(review_markdown(published.review)),
         "evaluation": dg.MetadataValue.md(" ".join(image(path.stem, path.read_bytes()) for path in plots)),
     })  # fmt: skip
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_pipeline.domain.evaluation import row_log_loss
-from ml_pipeline.domain.night_bootstrap import Draws, draw_nights, sampled_areas, sampled_means
+from ml_pipeline.domain.night_bootstrap import Draws, draw_nights, sampled_means
+from ml_pipeline.domain.night_pairs import sampled_roc_auc
 from ml_pipeline.domain.roc import roc_auc
 from ml_pipeline.domain.scoring import Scorer, raw_scores
 
@@ -104,7 +105,7 @@ class _Measured:
     def of(cls, scorer: Scorer, matrix: NDArray[np.float32], labels: Floats, draws: Draws, threads: int) -> "_Measured":
         scores = raw_scores(scorer, matrix, threads=threads)
         losses = row_log_loss(labels, scorer.calibrator.probability(scores))
-        drawn, areas = sampled_means(losses, draws), sampled_areas(labels, scores, draws)["roc_auc"]
+        drawn, areas = sampled_means(losses, draws), sampled_roc_auc(labels, scores, draws)
         return cls(np.concatenate([[losses.mean()], drawn]), np.concatenate([[roc_auc(labels, scores)], areas]))
 
 

@@ -1,6 +1,6 @@
 """What a decision threshold is worth if the costs are other than was said: a table, and the range that it bears."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ml_pipeline.contracts.project import DecisionContract
 from ml_pipeline.domain.decision import TIE_RULE, DecisionMode, cost_threshold, decision_mode
+from ml_pipeline.domain.document import Block, Paragraph, Table, blocks_markdown
 
 Floats = NDArray[np.float64]
 
@@ -103,18 +104,33 @@ def cost_sensitivity(
     )
 
 
+def sensitivity_from_json(content: Mapping[str, Any]) -> CostSensitivity:
+    """The inverse of ``CostSensitivity.as_json``."""
+    known = {name: value for name, value in content.items() if name not in ("table", "tie_rule")}
+    return CostSensitivity(**known, table=tuple(RatioCosts(**row) for row in content["table"]))
+
+
 def sensitivity_markdown(found: CostSensitivity) -> str:
-    """A paragraph and a table for the model card."""
-    lines = [
-        f"| {row.cost_ratio:g}{' (now)' if row.cost_ratio == found.cost_ratio else ''} | {row.threshold:.4f} "
-        f"| {row.cost:.4f} | {row.cost_kept:.4f} | {row.regret:.4f} |"
+    """What ``sensitivity_content`` holds, as Markdown."""
+    return blocks_markdown(sensitivity_content(found))
+
+
+def sensitivity_content(found: CostSensitivity) -> tuple[Block, ...]:
+    """A paragraph and a table."""
+    rows = [
+        (f"{row.cost_ratio:g}{' (now)' if row.cost_ratio == found.cost_ratio else ''}", f"{row.threshold:.4f}",
+         f"{row.cost:.4f}", f"{row.cost_kept:.4f}", f"{row.regret:.4f}")
         for row in found.table
-    ]
-    return "\n".join([
-        f"{_how(found)} {_span(found)} Measured on {found.rows:,} rows; costs are a row, in false alarms.", "",
-        "| a miss costs, in false alarms | its threshold | cost at it | cost at the present one | above the least |",
-        "| --- | --- | --- | --- | --- |", *lines,
-    ])  # fmt: skip
+    ]  # fmt: skip
+    head = (
+        "a miss costs, in false alarms",
+        "its threshold",
+        "cost at it",
+        "cost at the present one",
+        "above the least",
+    )
+    measured = f"Measured on {found.rows:,} rows; costs are a row, in false alarms."
+    return (Paragraph(f"{_how(found)} {_span(found)} {measured}"), Table(head, rows))
 
 
 def _how(found: CostSensitivity) -> str:

@@ -1,5 +1,6 @@
 """How good probabilities are: the metrics of the house, defined once."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -69,16 +70,40 @@ def row_log_loss(labels: Floats, probabilities: Floats) -> Floats:
     return np.asarray(-(labels * np.log(inside) + (1 - labels) * np.log1p(-inside)))
 
 
+def equal_mass_bins(probabilities: Floats, bins: int = CALIBRATION_BINS) -> NDArray[np.int64]:
+    """Bin of each row, numbered from 0 by rising probability; shape (rows,).
+
+    Bins hold equally many rows as far as rows of equal probability stay together: an isotonic map makes many of them, and
+    parting them by their order in the table would make the error depend on that order.
+    """
+    ordered = np.sort(probabilities)
+    sizes = [len(part) for part in np.array_split(ordered, max(1, min(bins, len(ordered))))]
+    edges = np.unique(ordered[np.cumsum(sizes)[:-1]])
+    return np.unique(np.searchsorted(edges, probabilities, side="right"), return_inverse=True)[1].astype(np.int64)
+
+
 def reliability(labels: Floats, probabilities: Floats, bins: int = CALIBRATION_BINS) -> list[tuple[float, float, int]]:
     """(mean probability, observed share, rows) of bins of equal mass, in order of probability."""
-    order = np.argsort(probabilities, kind="stable")
-    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    return [(float(probabilities[part].mean()), float(labels[part].mean()), len(part)) for part in parts]
+    return binned(labels, probabilities, equal_mass_bins(probabilities, bins))
+
+
+def binned(labels: Floats, probabilities: Floats, bin_of_row: NDArray[np.int64]) -> list[tuple[float, float, int]]:
+    """(mean probability, observed share, rows) of each bin that has a row, in order of its number."""
+    rows = np.bincount(bin_of_row)
+    said, happened = (np.bincount(bin_of_row, weights=values) for values in (probabilities, labels))
+    return [
+        (float(said[bin_] / rows[bin_]), float(happened[bin_] / rows[bin_]), int(rows[bin_]))
+        for bin_ in np.flatnonzero(rows)
+    ]
 
 
 def calibration_error(labels: Floats, probabilities: Floats, bins: int = CALIBRATION_BINS) -> float:
     """Mean distance between probability and observed share over bins of equal mass, weighted by rows."""
-    points = reliability(labels, probabilities, bins)
+    return weighted_gap(reliability(labels, probabilities, bins))
+
+
+def weighted_gap(points: Sequence[tuple[float, float, int]]) -> float:
+    """Mean distance between probability and observed share of ``points``, weighted by rows; NaN if there is none."""
     total = sum(rows for _, _, rows in points)
     return sum(abs(mean - share) * rows for mean, share, rows in points) / total if total else float("nan")
 

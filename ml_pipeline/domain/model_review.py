@@ -7,8 +7,19 @@ from typing import Any
 
 from ml_pipeline.domain.ablation import GroupAblation
 from ml_pipeline.domain.behaviour import Behaviour
-from ml_pipeline.domain.cost_sensitivity import CostSensitivity, sensitivity_markdown
+from ml_pipeline.domain.cost_sensitivity import CostSensitivity, sensitivity_content
+from ml_pipeline.domain.document import (
+    Block,
+    Bullets,
+    Document,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    document_markdown,
+)
 from ml_pipeline.domain.importance import FeatureImportance
+from ml_pipeline.domain.svg_charts import Span, intervals_svg
 from ml_pipeline.domain.worst_cases import WorstCase
 from ml_pipeline.nights import Night
 
@@ -46,78 +57,83 @@ class ModelReview:
 
 def review_markdown(review: ModelReview) -> str:
     """The report for people; the same review gives the same text."""
-    return f"""# Review of model {review.version}
-
-Measured on its test block: {review.rows:,} labelled rows of the nights {review.first} to {review.last}.
-
-## What moves the score
-
-Mean absolute TreeSHAP contribution, in log odds.
-
-{_table(("feature", "contribution", "share"), [
-        (one.feature, f"{one.mean_contribution:.4f}", f"{one.share:.1%}") for one in review.importance[:_LEADING]])}
-
-## What is lost without a group of features
-
-All values of a group shuffled among the rows by one order; 95 % intervals by drawing whole nights.
-
-{_table(("group", "features", "log loss lost", "ROC AUC lost"), [
-        (one.group, str(len(one.features)), str(one.log_loss_lost), str(one.roc_auc_lost)) for one in review.groups])}
-
-## The most confident mistakes
-
-{_worst(review.worst)}
-
-## How it behaves
-
-{_behaviour(review.behaviour)}
-
-## The decision, if the costs are other than was said
-
-{sensitivity_markdown(review.sensitivity)}
-"""  # fmt: skip
+    return document_markdown(review_document(review))
 
 
-def _worst(cases: Sequence[WorstCase]) -> str:
-    if not cases:
-        return "There is no row."
-    names = tuple(cases[0].key)
-    return _table(
-        (*names, "probability", "outcome", "reasons"),
-        [
-            (*case.key.values(), f"{case.probability:.3f}", str(case.label), "; ".join(case.reasons) or "none")
-            for case in cases
-        ],
+def review_document(review: ModelReview) -> Document:
+    """The review alone, as a report of its own."""
+    decision = Section("The decision, if the costs are other than was said", sensitivity_content(review.sensitivity))
+    return Document(
+        f"Review of model {review.version}",
+        (Paragraph(
+            f"Measured on its test block: {review.rows:,} labelled rows of the nights {review.first} to {review.last}."
+        ),),
+        (*review_sections(review), decision),
+    )  # fmt: skip
+
+
+def review_sections(review: ModelReview) -> tuple[Section, ...]:
+    """Importance, ablation, worst cases, behaviour."""
+    return (
+        Section("What moves the score", _importance(review)),
+        Section("What is lost without a group of features", _ablation(review.groups)),
+        Section("The most confident mistakes", _worst(review.worst)),
+        Section("How it behaves", (Bullets(tuple(_told(review.behaviour))),)),
     )
 
 
-def _behaviour(found: Behaviour) -> str:
-    return "\n".join(_told(found))
+def _importance(review: ModelReview) -> tuple[Block, ...]:
+    rows = [(one.feature, f"{one.mean_contribution:.4f}", f"{one.share:.1%}") for one in review.importance[:_LEADING]]
+    text = (
+        f"Mean absolute TreeSHAP contribution, in log odds; the first {len(rows)} of {len(review.importance)} features."
+    )
+    return (Paragraph(text), Table(("feature", "contribution", "share"), rows))
+
+
+def _ablation(groups: Sequence[GroupAblation]) -> tuple[Block, ...]:
+    text = "All values of a group shuffled among the rows by one order; 95 % intervals by drawing whole nights."
+    spans = [
+        Span(one.group, one.log_loss_lost.estimate, one.log_loss_lost.low, one.log_loss_lost.high,
+             is_quiet=not one.log_loss_lost.low > 0)
+        for one in groups if not math.isnan(one.log_loss_lost.estimate)
+    ]  # fmt: skip
+    picture = intervals_svg(spans, below="better without", above="worse without", label="Log loss lost by group")
+    rows = [(one.group, str(len(one.features)), str(one.log_loss_lost), str(one.roc_auc_lost)) for one in groups]
+    return (
+        Paragraph(text),
+        Figure(picture, "Log loss lost without each group; grey where the interval reaches zero."),
+        Table(("group", "features", "log loss lost", "ROC AUC lost"), rows),
+    )
+
+
+def _worst(cases: Sequence[WorstCase]) -> tuple[Block, ...]:
+    if not cases:
+        return (Paragraph("There is no row."),)
+    rows = [
+        (*case.key.values(), f"{case.probability:.3f}", str(case.label), "; ".join(case.reasons) or "none")
+        for case in cases
+    ]
+    return (Table((*cases[0].key, "probability", "outcome", "reasons"), rows),)
 
 
 def _told(found: Behaviour) -> Iterator[str]:
     raises = sum(trial.raises for trial in found.directions)
     against = sum(trial.rows_against for trial in found.directions)
     yield (
-        f"- Direction: {len(found.directions)} features with a declared direction were raised in {raises} trials; {against:,} "
-        "scores moved the other way."
+        f"Direction: {len(found.directions)} features with a declared direction were raised in {raises} trials on "
+        f"{found.rows_raised:,} rows; {against:,} scores moved the other way."
     )
     if found.invariance is None:
-        yield "- Invariance: nothing is declared."
+        yield "Invariance: nothing is declared."
     else:
         trial = found.invariance
         yield (
-            f"- Invariance: {', '.join(trial.features)} exchanged among rows of a night alike in "
+            f"Invariance: {', '.join(trial.features)} exchanged among rows of a night alike in "
             f"{', '.join(trial.peers) or 'nothing else'}: {trial.rows_exchanged:,} rows got another value, the probability "
             f"changed by {trial.mean_change:.4f} on average ({trial.tolerance:.4f} allowed) and by {trial.largest_change:.4f} "
             "at most."
         )
-    yield from (f"- **Does not hold**: {violation}" for violation in found.violations)
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    yield from (f"**Does not hold**: {violation}" for violation in found.violations)
 
 
 def _plain(value: Any) -> Any:

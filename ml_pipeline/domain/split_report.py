@@ -1,10 +1,10 @@
 """What the blocks of a training hold: nights, rows, labels, and how many of its entities a model had met before."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from ml_pipeline.domain.document import Block, Paragraph, Table, blocks_markdown
 from ml_pipeline.nights import Night
 
 
@@ -87,8 +87,13 @@ def split_report_from_json(content: dict[str, Any]) -> SplitReport:
 
 
 def split_markdown(split: SplitReport) -> str:
+    """What ``split_content`` holds, as Markdown."""
+    return blocks_markdown(split_content(split))
+
+
+def split_content(split: SplitReport) -> tuple[Block, ...]:
     """Two tables: nights, rows and labels of each block; and its entities, with the share that a model had met before."""
-    nights = _table(
+    nights = Table(
         ("block", "first", "last", "rows", "without label", "positive", "latest label (UTC)", "late", "overdue"),
         [
             (block.purpose, str(block.first), str(block.last), f"{block.labelled_rows:,}", f"{block.unlabelled_rows:,}",
@@ -97,7 +102,7 @@ def split_markdown(split: SplitReport) -> str:
             for block in split.blocks
         ],
     )  # fmt: skip
-    entities = _table(
+    entities = Table(
         ("block", *split.entity, "entities", "also in train", "rows of those"),
         [
             (block.purpose, *(f"{block.distinct[name]:,}" for name in split.entity), f"{block.entities:,}",
@@ -105,18 +110,14 @@ def split_markdown(split: SplitReport) -> str:
             for block in split.blocks if block.entities is not None
         ],
     )  # fmt: skip
-    return f"""{nights}
-
-Rows have a label that was known by {split.cutoff_at:%Y-%m-%d %H:%M} UTC, the cutoff of {split.trained_on}; rows without one are
-not used. Blocks are parted by {split.gap_nights} unused nights. A label is late if it was not known {split.label_horizon_nights}
-nights after its row's night, overdue if it was not known when the first night of the next block was scored.
-
-{entities if split.entity else "The key of a row has nothing but times: no entity comes back."}"""
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    explained = Paragraph(
+        f"Rows have a label that was known by {split.cutoff_at:%Y-%m-%d %H:%M} UTC, the cutoff of {split.trained_on}; rows "
+        f"without one are not used. Blocks are parted by {split.gap_nights} unused nights. A label is late if it was not "
+        f"known {split.label_horizon_nights} nights after its row's night, overdue if it was not known when the first night "
+        "of the next block was scored."
+    )
+    no_entity = Paragraph("The key of a row has nothing but times: no entity comes back.")
+    return (nights, explained, entities if split.entity else no_entity)
 
 
 def _percent(share: float | None) -> str:

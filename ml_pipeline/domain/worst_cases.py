@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.domain.importance import contributions
 from ml_pipeline.domain.scoring import Scorer, reason_codes
 
 Floats = NDArray[np.float64]
@@ -37,7 +38,7 @@ class WorstCase:
 
 def worst_cases(
     scorer: Scorer, rows: pa.Table, key: Sequence[str], *,
-    matrix: NDArray[np.float32], labels: Floats, probabilities: Floats, pushes: Floats, count: int,
+    matrix: NDArray[np.float32], labels: Floats, probabilities: Floats, count: int, threads: int,
 ) -> tuple[WorstCase, ...]:  # fmt: skip
     """The ``count`` worst misses and the ``count`` worst false alarms, the greatest mistake first.
 
@@ -50,15 +51,17 @@ def worst_cases(
         matrix: what the scorer's encoder makes of ``rows``.
         labels: 0 or 1, shape (rows,).
         probabilities: shape (rows,).
-        pushes: contributions, shape (rows, columns).
         count: rows of each kind; fewer where a kind has fewer.
+        threads: of LightGBM; does not change the result.
     """
     mistakes = np.abs(labels - probabilities)
     order = np.argsort(-mistakes, kind="stable")
     is_positive = labels[order] == 1
     chosen = np.concatenate([order[is_positive][:count], order[~is_positive][:count]])
     chosen = chosen[np.lexsort((chosen, -mistakes[chosen]))]
-    reasons = reason_codes(scorer.encoder, matrix[chosen], pushes[chosen])
+    if not len(chosen):
+        return ()
+    reasons = reason_codes(scorer.encoder, matrix[chosen], contributions(scorer, matrix[chosen], threads=threads))
     names = (SCORE_DATE, *key)
     keys = rows.select(names).take(pa.array(chosen)).to_pylist()
     return tuple(

@@ -1,6 +1,8 @@
 """MLflow: runs, metrics, plots, model versions and the aliases ``champion`` and ``challenger``."""
 
-from collections.abc import Mapping
+import json
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,29 @@ from typing import Any
 from ml_pipeline.io.locks import exclusive_lock
 
 _BUNDLE_TAG = "bundle_version"
+# The type by which MLflow opens a dataset again (its DeltaDatasetSource, whose import takes a second).
+_DELTA_TABLE = "delta_table"
+
+
+@dataclass(frozen=True)
+class LoggedDataset:
+    """Rows that a run read.
+
+    Attributes:
+        name: of the table and its version.
+        digest: of the content, at most 36 characters.
+        path: folder of the Delta table.
+        version: its Delta version.
+        context: what the rows were for.
+        profile: counts and ends, plain values.
+    """
+
+    name: str
+    digest: str
+    path: Path
+    version: int
+    context: str
+    profile: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,31 +54,54 @@ class MlflowRegistry:
 
     def log_version(
         self, bundle: Path, *, model: Path, parameters: Mapping[str, Any], metrics: Mapping[str, float],
-        tags: Mapping[str, str], plots: Mapping[str, Path],
+        tags: Mapping[str, str], plots: Mapping[str, Path], datasets: Sequence[LoggedDataset] = (),
+        files: Sequence[Path] = (), description: str = "",
     ) -> int:  # fmt: skip
         """Record a trained bundle as a run and a model version; the same bundle again is the same version.
 
-        ``model`` is the folder that MLflow loads, with the bundle in it.
+        ``model`` is the folder that MLflow loads, with the bundle in it; ``files`` are kept beside it as evidence.
         """
         found = self.version_of(bundle.name)
         if found is not None:
             return found
         client = self._client()
         experiment = client.get_experiment_by_name(self.name)
-        run = client.create_run(experiment.experiment_id, run_name=bundle.name, tags={**tags, _BUNDLE_TAG: bundle.name})
+        named = {**tags, _BUNDLE_TAG: bundle.name, "mlflow.note.content": description}
+        run = client.create_run(experiment.experiment_id, run_name=bundle.name, tags=named)
         run_id = run.info.run_id
-        for key, value in parameters.items():
-            client.log_param(run_id, key, value)
-        for key, value in metrics.items():
-            client.log_metric(run_id, key, value)
+        _log_numbers(client, run_id, parameters, metrics)
+        client.log_inputs(run_id, [_dataset_input(dataset) for dataset in datasets])
         client.log_artifacts(run_id, str(model), "model")
         for title, path in plots.items():
             client.log_artifact(run_id, str(path), f"plots/{title}")
+        for path in files:
+            client.log_artifact(run_id, str(path), "evaluation")
         client.set_terminated(run_id)
         version = client.create_model_version(
-            self.name, f"{run.info.artifact_uri}/model", run_id, tags={_BUNDLE_TAG: bundle.name}
+            self.name,
+            f"{run.info.artifact_uri}/model",
+            run_id,
+            tags={_BUNDLE_TAG: bundle.name},
+            description=description,
         )
         return int(version.version)
+
+    def add_files(self, bundle_version: str, folder: str, files: Sequence[Path]) -> None:
+        """Put ``files`` into ``folder`` of the artifacts of a bundle's run; files of the same name are replaced.
+
+        Raises:
+            LookupError: the bundle was never logged.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        client = self._client()
+        version = client.get_model_version(self.name, str(self.require_version(bundle_version)))
+        # MLflow's client remembers where a run's artifacts lie for the whole process, also for another store's copy of it.
+        store = get_artifact_repository(
+            client.get_run(version.run_id).info.artifact_uri, tracking_uri=self.tracking_uri
+        )
+        for path in files:
+            store.log_artifact(str(path), folder)
 
     def version_of(self, bundle_version: str) -> int | None:
         """MLflow's number of a bundle, None if it was never logged."""
@@ -82,3 +130,26 @@ class MlflowRegistry:
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self.tracking_uri)
+
+
+def _log_numbers(client: Any, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    """In one call: each takes a transaction of its own."""
+    from mlflow.entities import Metric, Param
+
+    at_ms = int(time.time() * 1000)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(key, value, at_ms, 0) for key, value in metrics.items()],
+        params=[Param(key, str(value)) for key, value in parameters.items()],
+    )
+
+
+def _dataset_input(dataset: LoggedDataset) -> Any:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = {"path": dataset.path.as_uri(), "delta_table_version": dataset.version, "is_databricks_uc_table": False}
+    entity = Dataset(
+        dataset.name, dataset.digest, _DELTA_TABLE, json.dumps(source, sort_keys=True), schema=None,
+        profile=json.dumps(dict(dataset.profile), sort_keys=True),
+    )  # fmt: skip
+    return DatasetInput(entity, [InputTag("mlflow.data.context", dataset.context)])

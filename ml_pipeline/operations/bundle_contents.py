@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.cost_sensitivity import cost_sensitivity
+from ml_pipeline.domain.document import document_markdown
+from ml_pipeline.domain.document_html import document_html
 from ml_pipeline.domain.evaluation import Metrics, evaluate
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
-from ml_pipeline.domain.model_card import model_card
+from ml_pipeline.domain.model_card import CardFacts, model_card
+from ml_pipeline.domain.reliability import SliceColumn
 from ml_pipeline.domain.scoring import Scorer, raw_scores
 from ml_pipeline.domain.simple_models import fit_simple_models
 from ml_pipeline.domain.simple_models_json import simple_models_as_json
@@ -23,6 +26,8 @@ from ml_pipeline.io.model_bundle import ModelBundle, json_bytes, parquet_bytes
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.bundle_scorer import GOLDEN, golden_rows, scorer_of
 from ml_pipeline.operations.bundle_trial import require_tried
+from ml_pipeline.operations.evidence import CALIBRATION_FILE, gather_evidence, slice_columns
+from ml_pipeline.operations.model_cards import described_sources, features_by_model
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.split_report import SPLIT_FILE
 from ml_pipeline.operations.training_rows import LabelledRows
@@ -47,11 +52,16 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class Contest:
-    """Labels of the test block, and the probabilities of model and baseline on it; each of shape (rows,)."""
+    """Labels of the test block, and the probabilities of model and baseline on it; each of shape (rows,).
+
+    ``nights`` are the score dates of the rows, ``slices`` the category features by which the project wants them judged.
+    """
 
     labels: NDArray[np.float64]
     model: NDArray[np.float64]
     baseline: NDArray[np.float64]
+    nights: NDArray[np.datetime64]
+    slices: tuple[SliceColumn, ...]
 
     @property
     def model_metrics(self) -> Metrics:
@@ -67,7 +77,10 @@ def measure(site: Site, rows: LabelledRows, blocks: Blocks, scorer: Scorer) -> C
     test = rows.block(blocks.test)
     raw = raw_scores(scorer, scorer.encoder.transform(test.rows), threads=site.threads)
     otherwise = float(rows.block(blocks.train).labels.mean())
-    return Contest(test.labels, scorer.calibrator.probability(raw), baseline_rates(site, test.rows, otherwise))
+    return Contest(
+        test.labels, scorer.calibrator.probability(raw), baseline_rates(site, test.rows, otherwise), test.nights,
+        slice_columns(site.project.promotion, test.rows),
+    )  # fmt: skip
 
 
 def baseline_rates(site: Site, rows: pa.Table, otherwise: float) -> NDArray[np.float64]:
@@ -91,27 +104,29 @@ def bundle_files(
     site: Site, rows: LabelledRows, blocks: Blocks, *, model: FittedModel, contest: Contest, split: SplitReport
 ) -> dict[str, bytes]:
     """Every file of the bundle but the manifest; ``split`` is the report of the blocks."""
-    mine, theirs = contest.model_metrics, contest.baseline_metrics
+    evidence = gather_evidence(site.project, contest)
     counts = {block.purpose: len(rows.block(block).labels) for block in blocks.in_order}
     sensitivity = cost_sensitivity(site.project.decision, contest.labels, contest.model)
-    card = model_card(
-        site.project, feature_set_version=site.sql.feature_set_version, split=split, model=mine, baseline=theirs,
-        calibrator=model.calibrator.kind, threshold=model.threshold, gain_by_feature=model.trees.gain_by_feature,
-        sensitivity=sensitivity,
-    )  # fmt: skip
+    card = model_card(CardFacts(
+        site.project, described_sources(site.sql), features_by_model(site.sql), site.sql.feature_set_version, split,
+        evidence.model, evidence.baseline, evidence.intervals, evidence.calibration, evidence.baseline_points,
+        model.calibrator.kind, model.calibrator.log_loss_by_kind, model.threshold, model.trees.gain_by_feature, sensitivity,
+    ))  # fmt: skip
     return {
         "model.txt": model.trees.text.encode(),
         "calibrator.json": json_bytes(model.calibrator.as_json()),
         "threshold.json": json_bytes({"threshold": model.threshold, "costs": site.project.decision.model_dump()}),
         "feature_columns.json": json_bytes(model.encoder.as_json()),
-        "metrics.json": json_bytes({"test": {"model": mine.as_dict(), "baseline": theirs.as_dict()}, "rows": counts}),
+        "metrics.json": json_bytes({**evidence.metrics_json(), "rows": counts}),
+        CALIBRATION_FILE: json_bytes(evidence.calibration_json()),
         "baseline.parquet": parquet_bytes(_baseline_table(site, rows)),
         "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
         GOLDEN: parquet_bytes(golden_rows(model.scorer, rows.block(blocks.train).rows)),
         SPLIT_FILE: json_bytes(split.as_json()),
         SIMPLE_MODELS: json_bytes(_simple_models(site, rows.block(blocks.train))),
         "decision.json": json_bytes(sensitivity.as_json()),
-        "model_card.md": card.encode(),
+        "model_card.md": document_markdown(card).encode(),
+        "model_card.html": document_html(card).encode(),
         **{f"feature_set/{name}": content for name, content in site.sql.feature_set_files().items()},
     }
 

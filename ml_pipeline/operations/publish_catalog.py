@@ -10,6 +10,7 @@ import pyarrow as pa
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
 from ml_pipeline.contracts.tables import (
     BACKTEST_SCHEMA,
+    CALIBRATION_SCHEMA,
     DECISION_SCHEMA,
     DRIFT_SCHEMA,
     LABEL_TYPES,
@@ -112,6 +113,11 @@ def _sources(site: Site) -> list[View]:
 def _monitoring(site: Site) -> list[View]:
     tables: Sequence[tuple[str, pa.Schema, str]] = (
         ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
+        (
+            "calibration",
+            CALIBRATION_SCHEMA,
+            "What was said and what happened, as a whole, by bin and by slice, with intervals.",
+        ),
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
         ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),

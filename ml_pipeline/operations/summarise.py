@@ -9,7 +9,7 @@ from ml_pipeline.domain.evaluation import Metrics, evaluate
 from ml_pipeline.domain.labelling import match_labels
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.build import LABELS
-from ml_pipeline.operations.mature import baseline_of
+from ml_pipeline.operations.judged_nights import baseline_of, features_of
 from ml_pipeline.operations.score import SCORES
 from ml_pipeline.operations.site import Site
 
@@ -38,6 +38,7 @@ def summarise(site: Site, nights: Sequence[Night]) -> Summary:
     labels = match_labels(rows, site.tables.read(LABELS, known), site.project.entity_key)
     is_known = ~np.isnan(labels)
     probabilities = rows.column("probability").to_numpy()
+    features = features_of(site, rows, scored, (site.project.baseline.feature,))
     return Summary(
         nights_landed=max(len(nights_of_source) for nights_of_source in landed.values()),
         rows_landed=sum(fact["landed"] for fact in facts),
@@ -45,5 +46,5 @@ def summarise(site: Site, nights: Sequence[Night]) -> Summary:
         nights_scored=len(scored),
         rows_scored=rows.num_rows,
         model=evaluate(labels[is_known], probabilities[is_known]),
-        baseline=evaluate(labels[is_known], baseline_of(site, rows, scored)[is_known]),
+        baseline=evaluate(labels[is_known], baseline_of(site, features)[is_known]),
     )

@@ -34,6 +34,7 @@ def test_one_night_runs_whole(scored_shop_copy: Site) -> None:
         ("monitoring/retraining_decisions", 1),
     ):
         assert site.tables.published(table)[NIGHT].rows == rows, table
+    assert site.tables.published("monitoring/calibration")[NIGHT].rows > 0
     with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as analyst:
         assert analyst.sql(
             f"select count(*), count(distinct order_id) from scores where score_date = '{NIGHT}'"

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
-from ml_pipeline.domain.evaluation import calibration_error, evaluate, reliability, row_log_loss
+from ml_pipeline.domain.evaluation import (
+    calibration_error,
+    equal_mass_bins,
+    evaluate,
+    reliability,
+    row_log_loss,
+)
 
 Floats = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -20,17 +26,25 @@ def random_rows(seed: int, ties: bool) -> tuple[Floats, Floats]:
     return labels, np.round(probabilities, 1) if ties else probabilities
 
 
-def plain_calibration_error(labels: Floats, probabilities: Floats, bins: int) -> float:
-    """Ten lines that know nothing of the code under test: sort, cut into equal parts, weigh the distances."""
-    pairs = sorted(zip(probabilities.tolist(), range(len(labels)), labels.tolist(), strict=True))
-    count, start, total = min(bins, len(pairs)), 0, 0.0
+def plain_bins(labels: Floats, probabilities: Floats, bins: int) -> list[list[tuple[float, float]]]:
+    """Lines that know nothing of the code under test: sort, cut into equal parts, give equal ones to the later part."""
+    pairs = sorted(zip(probabilities.tolist(), labels.tolist(), strict=True))
+    count, start = min(bins, len(pairs)), 0
+    first_of_part = []
     for number in range(count):
-        size = len(pairs) // count + (1 if number < len(pairs) % count else 0)
-        part, start = pairs[start : start + size], start + size
-        said = sum(probability for probability, _, _ in part) / size
-        seen = sum(label for _, _, label in part) / size
-        total += abs(said - seen) * size
-    return total / len(pairs)
+        first_of_part.append(pairs[start][0])
+        start += len(pairs) // count + (1 if number < len(pairs) % count else 0)
+    parts: list[list[tuple[float, float]]] = [[] for _ in range(count)]
+    for pair in pairs:
+        parts[max([0, *(number for number in range(1, count) if pair[0] >= first_of_part[number])])].append(pair)
+    return [part for part in parts if part]
+
+
+def plain_calibration_error(labels: Floats, probabilities: Floats, bins: int) -> float:
+    return sum(
+        abs(sum(said for said, _ in part) - sum(seen for _, seen in part))
+        for part in plain_bins(labels, probabilities, bins)
+    ) / len(labels)
 
 
 @given(SEEDS, st.booleans())
@@ -54,13 +68,22 @@ def test_the_calibration_error_equals_ten_plain_lines(seed: int, ties: bool, bin
     assert calibration_error(labels, probabilities, bins) == pytest.approx(expected, abs=1e-12)
 
 
-@given(SEEDS, st.integers(1, 30))
-def test_the_bins_of_a_reliability_curve_are_equal_in_mass_and_hold_every_row(seed: int, bins: int) -> None:
-    labels, probabilities = random_rows(seed, ties=True)
+@given(SEEDS, st.booleans(), st.integers(1, 30))
+def test_no_order_of_the_rows_changes_a_bin(seed: int, ties: bool, bins: int) -> None:
+    labels, probabilities = random_rows(seed, ties)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    shuffled = reliability(labels[order], probabilities[order], bins)
+    assert np.allclose(shuffled, reliability(labels, probabilities, bins), atol=1e-12)
+    assert np.array_equal(equal_mass_bins(probabilities[order], bins), equal_mass_bins(probabilities, bins)[order])
+
+
+@given(SEEDS, st.booleans(), st.integers(1, 30))
+def test_the_bins_of_a_reliability_curve_are_equal_in_mass_and_hold_every_row(seed: int, ties: bool, bins: int) -> None:
+    labels, probabilities = random_rows(seed, ties)
     points = reliability(labels, probabilities, bins)
     sizes = [rows for _, _, rows in points]
     assert sum(sizes) == len(labels)
-    assert max(sizes) - min(sizes) <= 1
+    assert len(set(np.round(probabilities, 12))) < len(labels) or max(sizes) - min(sizes) <= 1
     means = [mean for mean, _, _ in points]
     assert all(earlier <= later + 1e-12 for earlier, later in zip(means, means[1:], strict=False))
     assert sum(share * rows for _, share, rows in points) == pytest.approx(labels.sum())

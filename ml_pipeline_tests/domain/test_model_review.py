@@ -24,7 +24,7 @@ def review(
         "2024-05-05-abc", date(2024, 4, 20), date(2024, 5, 1), 3,
         tuple(FeatureImportance(f"feature_{place:02d}", 0.5, 0.05) for place in range(20)),
         (GroupAblation("rates", ("rate",), Interval(0.1, 0.05, 0.2), Interval(NAN, NAN, NAN)),),
-        worst, Behaviour((DIRECTION,), invariance, violations),
+        worst, Behaviour((DIRECTION,), 900, invariance, violations),
         cost_sensitivity(DecisionContract(cost_false_alarm=1.0, cost_miss=3.0), labels, labels),
     )  # fmt: skip
 
@@ -38,7 +38,9 @@ def test_the_report_holds_every_part() -> None:
     assert "feature_15" not in text
     assert "| rates | 1 | +0.1000 (+0.0500 to +0.2000) | not known |" in text
     assert "| 2024-04-21 | 7 | 0.031 | 1 | raises: A \\| B = 1; lowers: C = 2 |" in text
-    assert "1 features with a declared direction were raised in 5 trials; 3 scores moved the other way" in text
+    assert (
+        "1 features with a declared direction were raised in 5 trials on 900 rows; 3 scores moved the other way" in text
+    )
     assert "number exchanged among rows of a night alike in shelf: 90 rows got another value" in text
     assert "- **Does not hold**: rate falls" in text
     assert "The threshold 0.2500 decides." in text

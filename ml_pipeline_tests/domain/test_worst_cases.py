@@ -12,10 +12,9 @@ def model() -> SmallModel:
 
 
 def worst(model: SmallModel, labels: np.ndarray, probabilities: np.ndarray, count: int) -> tuple[WorstCase, ...]:
-    pushes = np.random.default_rng(0).normal(size=(len(labels), 5))
     return worst_cases(
         model.scorer, model.rows.slice(0, len(labels)), ("order_id",), matrix=model.matrix[: len(labels)], labels=labels,
-        probabilities=probabilities, pushes=pushes, count=count,
+        probabilities=probabilities, count=count, threads=1,
     )  # fmt: skip
 
 
@@ -38,14 +37,10 @@ def test_a_kind_with_fewer_rows_gives_fewer(model: SmallModel) -> None:
 
 
 def test_reasons_are_those_that_are_stored_with_scores(model: SmallModel) -> None:
-    import lightgbm
-
     scored = score_matrix(model.scorer, model.matrix, threads=1)
-    booster = lightgbm.Booster(model_str=model.scorer.trees_text)
-    pushes = np.asarray(booster.predict(model.matrix, pred_contrib=True))[:, :-1]
     found = worst_cases(
         model.scorer, model.rows, ("order_id",), matrix=model.matrix, labels=model.labels,
-        probabilities=scored.probability, pushes=pushes, count=3,
+        probabilities=scored.probability, count=3, threads=1,
     )  # fmt: skip
     assert len(found) == 6
     for case in found:

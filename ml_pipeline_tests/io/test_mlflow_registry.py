@@ -108,3 +108,15 @@ def test_processes_that_meet_on_a_new_store_do_not_crash_each_other(tmp_path: Pa
     assert run_python(PREPARE, str(tmp_path)) == "None"
     out, error = first.communicate(timeout=120)
     assert (first.returncode, out) == (0, "None\n"), error
+
+
+def test_files_can_be_added_to_a_run_and_replaced(registry: MlflowRegistry, tmp_path: Path) -> None:
+    log(registry, bundle(tmp_path, "2024-05-05-aaaa"))
+    report = tmp_path / "review.md"
+    for text in ("first", "second"):
+        report.write_text(text)
+        registry.add_files("2024-05-05-aaaa", "review", [report])
+    (stored,) = (tmp_path / "mlartifacts").rglob("review.md")
+    assert (stored.parent.name, stored.read_text()) == ("review", "second")
+    with pytest.raises(LookupError, match="bundle none is not in the registry"):
+        registry.add_files("none", "review", [report])

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml_pipeline.domain.reliability import ReliabilityPoint
 from ml_pipeline.io.plots import draw_evaluation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -11,7 +12,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def draw(folder: Path, labels: np.ndarray) -> dict[str, Path]:
     generator = np.random.default_rng(0)
     model, baseline = generator.random(len(labels)), generator.random(len(labels))
-    points = [(0.2, 0.1, 10), (0.6, 0.7, 10)]
+    points = [ReliabilityPoint(0.2, 0.1, 0.05, 0.2, 10), ReliabilityPoint(0.6, 0.7, float("nan"), float("nan"), 10)]
     return draw_evaluation(
         folder, labels=labels, model=model, baseline=baseline, reliability_model=points, reliability_baseline=points[:1]
     )

@@ -8,7 +8,8 @@ from sklearn import metrics as oracle
 
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_back, nights_between
-from ml_pipeline.operations.mature import PERFORMANCE, baseline_of, measure_performance, stale_performance
+from ml_pipeline.operations.judged_nights import baseline_of, features_of
+from ml_pipeline.operations.mature import PERFORMANCE, measure_performance, stale_performance
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline_tests.conftest import SHOP_SCORED
 
@@ -55,7 +56,8 @@ def test_the_baseline_stands_beside_the_model_on_the_same_rows(scored_shop: Site
     rows = scored_shop.tables.read("scores", SHOP_SCORED)
     features = scored_shop.tables.read(features_table(scored_shop.sql), SHOP_SCORED)
     expected = features.sort_by([("score_date", "ascending"), ("order_id", "ascending")])["baseline_return_rate"]
-    assert np.array_equal(baseline_of(scored_shop, rows, list(SHOP_SCORED)), expected.to_numpy())
+    found = features_of(scored_shop, rows, list(SHOP_SCORED), ("baseline_return_rate",))
+    assert np.array_equal(baseline_of(scored_shop, found), expected.to_numpy())
 
 
 def test_judging_again_commits_nothing_and_a_changed_label_judges_its_nights_anew(scored_shop_copy: Site) -> None:

@@ -18,7 +18,7 @@ inner join labels on scores.score_date = labels.labelled_date and scores.order_i
 left join features on scores.score_date = features.score_date and scores.order_id = features.order_id
 """
 VIEWS = {
-    "scores", "score_revisions", "labels", "orders", "returns", "products", "performance", "drift",
+    "scores", "score_revisions", "labels", "orders", "returns", "products", "performance", "calibration", "drift",
     "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements", "backtest",
 }  # fmt: skip
 

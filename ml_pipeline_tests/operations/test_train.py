@@ -34,7 +34,7 @@ def test_a_bundle_holds_all_that_scoring_and_judging_need(scored_shop: Site) -> 
     assert bundle is not None
     assert set(bundle.manifest["files"]) >= {
         "model.txt", "calibrator.json", "threshold.json", "feature_columns.json", "metrics.json", "baseline.parquet",
-        "reference.parquet", "split.json", "model_card.md", "feature_set/staging/spine.sql", "feature_set/features/features.yml",
+        "reference.parquet", "split.json", "model_card.md", "model_card.html", "calibration.json", "feature_set/staging/spine.sql", "feature_set/features/features.yml",
     }  # fmt: skip
     assert bundle.feature_set.feature_set_version == scored_shop.sql.feature_set_version
     assert load_scorer(bundle).threshold == pytest.approx(1 / 3)

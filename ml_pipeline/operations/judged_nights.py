@@ -1,0 +1,173 @@
+"""What a night may judge: the scored nights whose label horizon has passed, and their rows with the outcomes known to it."""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ml_pipeline.contracts.project import DecisionContract
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.domain.decision import decide_rows
+from ml_pipeline.domain.labelling import match_labels
+from ml_pipeline.io.table_store import NightInputs, PublishedNight, stale_nights
+from ml_pipeline.nights import Night, nights_back, nights_between
+from ml_pipeline.operations.build import LABELS
+from ml_pipeline.operations.score import SCORES
+from ml_pipeline.operations.site import Site
+
+LONGEST_WINDOW_NIGHTS = 28
+_NO_BASELINE = 0.5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JudgingPlan:
+    """For each night the scored nights that it judges, and a hash of all that it would be measured from."""
+
+    table: str
+    published: dict[str, dict[Night, PublishedNight]]
+    judged: dict[Night, list[Night]]
+    inputs: dict[Night, NightInputs]
+
+    @property
+    def stale(self) -> list[Night]:
+        """The nights that were never judged, or whose scores or labels have changed since."""
+        return stale_nights(self.inputs, self.published[self.table])
+
+
+def plan_judging(site: Site, table: str, nights: Sequence[Night], *, made_from: Sequence[object]) -> JudgingPlan:
+    """Plan what ``table`` holds of ``nights``; ``made_from`` is what it depends on beside scores and labels.
+
+    Night ``N`` judges the night ``N - label horizon`` and the window that ends there, as far as it was scored.
+    """
+    site.calendar.require(nights)
+    published = {name: site.tables.published(name) for name in (SCORES, LABELS, table)}
+    judged = {night: _scored_nights(site, night, published[SCORES]) for night in sorted(set(nights))}
+    inputs = {night: _inputs(judged[night], night, published, made_from) for night in judged}
+    return JudgingPlan(table, published, judged, inputs)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Scores and labels of all nights that are judged in one call, both sorted by ``score_date``.
+
+    ``features`` holds, row by row of ``scores``, columns of the feature set that the row was scored with.
+    """
+
+    scores: pa.Table
+    features: pa.Table
+    baseline_acts: NDArray[np.bool_]
+    labels: pa.Table
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """The rows that a night judges; all of shape (rows,), labels NaN where the outcome is not known to it.
+
+    ``probabilities`` and ``acts`` are those of ``model`` and ``baseline``; ``first`` is the place of the first row in the
+    evidence.
+    """
+
+    last_night: Night
+    first: int
+    dates: NDArray[np.datetime64]
+    labels: Floats
+    probabilities: dict[str, Floats]
+    acts: dict[str, NDArray[np.bool_]]
+
+
+def read_evidence(site: Site, plan: JudgingPlan, names: Sequence[str] = ()) -> Evidence:
+    """Read once what the stale nights of ``plan`` judge, with the features ``names`` beside the baseline."""
+    judged = {night: plan.judged[night] for night in plan.stale}
+    scored = sorted(set().union(*judged.values()))
+    label_nights = plan.published[LABELS]
+    known = [night for night in label_nights if scored and scored[0] <= night <= max(judged)]
+    if not scored:
+        empty = pa.table({SCORE_DATE: pa.array([], pa.date32())})
+        return Evidence(empty, empty, np.empty(0, dtype=np.bool_), site.tables.read(LABELS, known))
+    scores = site.tables.read(SCORES, scored)
+    features = features_of(site, scores, scored, (site.project.baseline.feature, *names))
+    acts = _baseline_acts(site, scores, baseline_of(site, features))
+    return Evidence(scores, features, acts, site.tables.read(LABELS, known))
+
+
+def judged_rows(site: Site, night: Night, scored: Sequence[Night], evidence: Evidence) -> JudgedRows:
+    """The rows of ``scored``, which holds at least one night, with the labels that ``night`` knows."""
+    span, known = _span(evidence.scores, scored[0], scored[-1]), _span(evidence.labels, scored[0], night)
+    rows = evidence.scores.slice(span.start, span.stop - span.start)
+    labels = evidence.labels.slice(known.start, known.stop - known.start)
+    baseline = baseline_of(site, evidence.features.slice(span.start, span.stop - span.start))
+    return JudgedRows(
+        scored[-1], span.start, np.asarray(rows.column(SCORE_DATE).to_numpy()),
+        match_labels(rows, labels, site.project.entity_key),
+        {"model": rows.column("probability").to_numpy(), "baseline": baseline},
+        {"model": rows.column("decision").to_numpy(), "baseline": evidence.baseline_acts[span]},
+    )  # fmt: skip
+
+
+def features_of(site: Site, rows: pa.Table, nights: Sequence[Night], names: Sequence[str]) -> pa.Table:
+    """Columns ``names`` of scored ``rows`` of ``nights``, from the feature set that each row was scored with.
+
+    A feature set that does not have one of them gives null.
+    """
+    key = [SCORE_DATE, *site.project.entity_key]
+    versions = sorted(set(rows.column("feature_set_version").to_pylist()))
+    parts = []
+    for version in versions:
+        table = f"features/{version}"
+        present = [name for name in dict.fromkeys(names) if name in site.tables.schema(table).names]
+        part = site.tables.read(table, nights, [*key, *present])
+        parts.append(part.append_column("feature_set_version", pa.repeat(pa.scalar(version), part.num_rows)))
+    wanted = [*key, "feature_set_version"]
+    numbered = rows.select(wanted).append_column("_position", pa.array(np.arange(rows.num_rows)))
+    features = pa.concat_tables(parts, promote_options="default")
+    matched = numbered.join(features, wanted, join_type="left outer").sort_by("_position")
+    for name in names:
+        if name not in matched.column_names:
+            matched = matched.append_column(name, pa.nulls(rows.num_rows))
+    return matched.select(list(dict.fromkeys(names)))
+
+
+def baseline_of(site: Site, features: pa.Table) -> Floats:
+    """The baseline's probability of each row of ``features_of``; one half where it has none."""
+    values = features.column(site.project.baseline.feature).to_numpy().astype(np.float64)
+    return np.where(np.isnan(values), _NO_BASELINE, values)
+
+
+def _baseline_acts(site: Site, scores: pa.Table, baseline: Floats) -> NDArray[np.bool_]:
+    """What the baseline would act on under the present contract, so that its cost can stand beside the model's."""
+    contract: DecisionContract = site.project.decision
+    if contract.capacity_per_night is None:
+        return np.asarray(baseline >= scores.column("threshold").to_numpy())
+    keys = scores.select([SCORE_DATE, *site.project.entity_key])
+    return decide_rows(contract, 1.0, keys, probability=baseline, score=baseline).acts
+
+
+def _scored_nights(site: Site, night: Night, scores: Container[Night]) -> list[Night]:
+    """Those scored of the longest window that ends a label horizon before ``night``; none if its last night is not."""
+    last = nights_back(night, site.project.label.horizon_nights)
+    window = nights_between(nights_back(last, LONGEST_WINDOW_NIGHTS - 1), last)
+    return [past for past in window if past in scores] if last in scores else []
+
+
+def _inputs(
+    scored: Sequence[Night], night: Night, published: Mapping[str, Mapping[Night, PublishedNight]],
+    made_from: Iterable[object],
+) -> NightInputs:  # fmt: skip
+    known = [past for past in nights_between(scored[0], night) if past in published[LABELS]] if scored else []
+    return NightInputs.made_from(
+        [published[SCORES][past].content_hash for past in scored],
+        [published[LABELS][past].content_hash for past in known],
+        *made_from,
+    )
+
+
+def _span(rows: pa.Table, first: Night, last: Night) -> slice:
+    """Positions of nights ``first`` to ``last`` in rows sorted by ``score_date``."""
+    dates = rows.column(SCORE_DATE).to_numpy()
+    return slice(
+        int(dates.searchsorted(np.datetime64(first), "left")), int(dates.searchsorted(np.datetime64(last), "right"))
+    )
