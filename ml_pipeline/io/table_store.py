@@ -20,6 +20,7 @@ from ml_pipeline.io.delta_log import NIGHTS_KEY, read_commit
 from ml_pipeline.io.duckdb_connections import utc_connection
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.io.row_order import in_order
 from ml_pipeline.nights import Night, contiguous_runs
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class TableStore:
         Raises:
             ValueError: a row belongs to a night that was not named.
         """
-        rows = rows.sort_by([(SCORE_DATE, "ascending"), *((name, "ascending") for name in key)]).combine_chunks()
+        rows = in_order(rows, (SCORE_DATE, *key)).combine_chunks()
         parts = _parts_by_night(rows, nights)
         old = self.published(table, sorted(nights))
         new = {
