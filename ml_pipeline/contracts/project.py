@@ -107,6 +107,15 @@ class DecisionContract(_Frozen):
     capacity_per_night: int | None = Field(default=None, ge=1)
 
 
+ExplainedRows = Literal["every", "acted_on", "none"]
+
+
+class ScoringContract(_Frozen):
+    """``explained_rows``: which rows are published with reasons; of a million rows these cost more than the scores."""
+
+    explained_rows: ExplainedRows = "every"
+
+
 class BehaviourContract(_Frozen):
     """What must not move a model's probabilities; what may move them one way only is declared with the features.
 
@@ -209,6 +218,7 @@ class ProjectContract(_Frozen):
     baseline: BaselineContract
     training: TrainingContract
     decision: DecisionContract
+    scoring: ScoringContract = ScoringContract()
     promotion: PromotionContract
     audits: AuditContract = AuditContract()
     behaviour: BehaviourContract = BehaviourContract()

@@ -27,18 +27,22 @@ def audit_scores(rows: pa.Table, expected_rows: Mapping[Night, int], key: Sequen
 
     Rules: as many rows as the spine, keys unique, probabilities finite and in [0, 1], and not all the same.
     """
+    rows = rows.select([SCORE_DATE, "probability", *key])
     dates = rows.column(SCORE_DATE).to_numpy()
-    probabilities = rows.column("probability").to_numpy()
+    if np.any(dates[1:] < dates[:-1]):
+        rows = rows.sort_by(SCORE_DATE)
+        dates = np.sort(dates)
     audits = []
     for night, expected in sorted(expected_rows.items()):
-        is_mine = dates == np.datetime64(night)
-        mine = rows.filter(pa.array(is_mine))
-        audits.append(ScoreAudit(night, mine.num_rows, _broken(mine, probabilities[is_mine], expected, key)))
+        start, stop = (int(np.searchsorted(dates, np.datetime64(night), side)) for side in ("left", "right"))
+        mine = rows.slice(start, stop - start)
+        audits.append(ScoreAudit(night, mine.num_rows, _broken(mine, expected, key)))
     return audits
 
 
-def _broken(rows: pa.Table, probabilities: np.ndarray, expected: int, key: Sequence[str]) -> tuple[str, ...]:
+def _broken(rows: pa.Table, expected: int, key: Sequence[str]) -> tuple[str, ...]:
     broken = []
+    probabilities = rows.column("probability").to_numpy()
     if not expected:
         broken.append("the spine is empty: nothing is planned for this night, or its plan has not landed")
     if rows.num_rows != expected:

@@ -1,25 +1,41 @@
 """Scores rows: the trees' score, the calibrated probability, rank, decision, and the reasons of each row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.feature_matrix import FeatureColumn, FeatureEncoder
+from ml_pipeline.domain.tree_shap import tree_shap
 
 REASON_COUNT = 3
+# Contributions of these many rows stay near the processor; results do not depend on it.
+_ROWS_AT_ONCE = 8192
+
+
+class TreePredictor(Protocol):
+    """Trees in a faster form than their text; must predict what LightGBM does, bit for bit."""
+
+    def predict(self, matrix: NDArray[np.float32], *, threads: int) -> NDArray[np.float64]:
+        """Scores of the rows of ``matrix``, shape (rows,)."""
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """All that turns feature rows into scores: encoder, trees, calibrator, threshold."""
+    """All that turns feature rows into scores: encoder, trees, calibrator, threshold.
+
+    ``predictor`` is asked in place of LightGBM if there is one.
+    """
 
     encoder: FeatureEncoder
     trees_text: str
     calibrator: Calibrator
     threshold: float
+    predictor: TreePredictor | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -33,21 +49,43 @@ class ScoredRows:
 
 def score_matrix(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> ScoredRows:
     """Score a matrix of shape (rows, columns) that ``scorer.encoder`` made."""
-    import lightgbm
-
-    if not len(matrix):  # LightGBM divides by the number of rows; an empty night is for the audit to refuse, in words
-        return ScoredRows(np.empty(0), np.empty(0), np.empty((0, REASON_COUNT), dtype=object))
-    booster = lightgbm.Booster(model_str=scorer.trees_text)
-    score = np.asarray(booster.predict(matrix, num_threads=threads), dtype=np.float64)
-    contributions = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=threads))[:, :-1]
-    return ScoredRows(score, scorer.calibrator.probability(score), reason_codes(scorer.encoder, matrix, contributions))
+    score = raw_scores(scorer, matrix, threads=threads)
+    return ScoredRows(score, scorer.calibrator.probability(score), explain(scorer, matrix, threads=threads))
 
 
 def raw_scores(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> NDArray[np.float64]:
     """The trees' scores alone, shape (rows,)."""
+    if not len(matrix):  # LightGBM divides by the number of rows; an empty night is for the audit to refuse, in words
+        return np.empty(0)
+    if scorer.predictor is not None:
+        return scorer.predictor.predict(matrix, threads=threads)
     import lightgbm
 
     return np.asarray(lightgbm.Booster(model_str=scorer.trees_text).predict(matrix, num_threads=threads))
+
+
+def explain(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> NDArray[np.object_]:
+    """The reasons of each row in words, shape (rows, 3); what ``reason_codes`` makes of the trees' contributions."""
+    if not len(matrix):
+        return np.empty((0, REASON_COUNT), dtype=object)
+    contributions = _contributions(scorer)
+    starts = range(0, len(matrix), _ROWS_AT_ONCE)
+    parts = [matrix[start : start + _ROWS_AT_ONCE] for start in starts]
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate([
+            *pool.map(lambda part: reason_codes(scorer.encoder, part, contributions(part)), parts)
+        ])  # fmt: skip
+
+
+def _contributions(scorer: Scorer) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    """From tables where they pay, else from LightGBM; by the model alone, so that a row is explained alike in any night."""
+    tables = tree_shap(scorer.trees_text, len(scorer.encoder.columns))
+    if tables is not None:
+        return tables.contributions
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=scorer.trees_text)
+    return lambda part: np.asarray(booster.predict(part, pred_contrib=True, num_threads=1))[:, :-1]
 
 
 def ranks(nights: NDArray[np.datetime64], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -67,24 +105,36 @@ def reason_codes(
 
     Contributions are TreeSHAP values (Lundberg et al., Nature Machine Intelligence 2020), in log odds.
     """
-    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :REASON_COUNT]
+    order = _strongest(np.abs(contributions))
     reasons = np.full((len(matrix), REASON_COUNT), None, dtype=object)
-    for position, column in enumerate(encoder.columns):
+    for position in np.unique(order):
         rows, places = np.nonzero(order == position)
-        words = _in_words(column, matrix[rows, position], contributions[rows, position])
-        for row, place, text in zip(rows, places, words, strict=True):
-            reasons[row, place] = text
+        reasons[rows, places] = _in_words(
+            encoder.columns[position], matrix[rows, position], contributions[rows, position]
+        )
     return reasons
 
 
-def _in_words(column: FeatureColumn, values: NDArray[np.float32], pushes: NDArray[np.float64]) -> Sequence[str]:
+def _strongest(strengths: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of the greatest of each row, the greatest first, of equals the first; shape (rows, at most 3)."""
+    left = np.array(strengths, order="C")
+    found = np.empty((len(left), min(REASON_COUNT, left.shape[1])), dtype=np.intp)
+    for place in range(found.shape[1]):
+        found[:, place] = left.argmax(axis=1)
+        np.put_along_axis(left, found[:, place : place + 1], -1, axis=1)
+    return found
+
+
+def _in_words(column: FeatureColumn, values: NDArray[np.float32], pushes: NDArray[np.float64]) -> NDArray[np.object_]:
+    """One text a row; each value is written out once, because many rows share it."""
     about = column.contract.description.rstrip(".")
     span = "" if column.contract.window in ("schedule", "calendar", "reference") else f", {column.contract.window}"
-    shown = [_value(column, float(value)) for value in values]
-    return [
-        f"{'raises' if push > 0 else 'lowers'}: {about}{span} = {text}"
-        for text, push in zip(shown, pushes, strict=True)
-    ]
+    distinct, places = np.unique(values, return_inverse=True)
+    shown = [_value(column, float(value)) for value in distinct]
+    texts = np.array(
+        [f"{verb}: {about}{span} = {text}" for verb in ("lowers", "raises") for text in shown], dtype=object
+    )
+    return np.asarray(texts[places + len(distinct) * (pushes > 0)])
 
 
 def _value(column: FeatureColumn, value: float) -> str:

@@ -39,7 +39,7 @@ def _value_bytes(column: pa.ChunkedArray) -> bytes:
     if pa.types.is_string(column.type):
         filled = column.fill_null("") if column.null_count else column
         lengths = bytes(pc.binary_length(filled).to_numpy().astype("<i8").tobytes())
-        return lengths + "".join(filled.to_pylist()).encode()
+        return lengths + b"".join(_text_bytes(chunk) for chunk in filled.chunks)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     elif pa.types.is_date32(column.type):
@@ -48,3 +48,12 @@ def _value_bytes(column: pa.ChunkedArray) -> bytes:
         column = column.cast(pa.int64())
     filled = column.fill_null(0) if column.null_count else column
     return bytes(filled.to_numpy().tobytes())
+
+
+def _text_bytes(chunk: pa.StringArray) -> bytes:
+    """The texts one after the other: what lies between the first offset of a slice and its last."""
+    _, offsets, texts = chunk.buffers()
+    if not len(chunk) or texts is None:
+        return b""
+    places = np.frombuffer(offsets, dtype=np.int32)
+    return bytes(texts[int(places[chunk.offset]) : int(places[chunk.offset + len(chunk)])])

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,15 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.content_hash import content_hash
-from ml_pipeline.io.delta_log import NIGHTS_KEY, read_commit
-from ml_pipeline.io.duckdb_connections import utc_connection
+from ml_pipeline.io.delta_log import NIGHTS_KEY, fingerprint, read_commit
+from ml_pipeline.io.duckdb_connections import file_reader
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.io.row_order import in_order
 from ml_pipeline.nights import Night, contiguous_runs
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable, WriterProperties
+    from deltalake import WriterProperties
 
 __all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
 
@@ -87,7 +89,7 @@ class TableStore:
         Raises:
             ValueError: a row belongs to a night that was not named.
         """
-        rows = rows.sort_by([(SCORE_DATE, "ascending"), *((name, "ascending") for name in key)]).combine_chunks()
+        rows = in_order(rows, (SCORE_DATE, *key)).combine_chunks()
         parts = _parts_by_night(rows, nights)
         old = self.published(table, sorted(nights))
         new = {
@@ -171,18 +173,23 @@ class TableStore:
                 f"table {table}: {len(gone)} of {len(files)} files of version {version} are no longer there, the first is "
                 f"{gone[0]}; restore them from a backup"
             )
-        with utc_connection() as connection:
+        with file_reader() as connection:
             found = connection.read_parquet([str(path) for path in files], hive_partitioning=True)
             return found.select(*names).to_arrow_table().cast(wanted)
 
     def schema(self, table: str, *, version: int | None = None) -> pa.Schema:
         """Arrow schema of ``table`` as readers get it, as of ``version`` (the newest, if None)."""
-        return pa.schema(self._open(table, version).schema().to_arrow())
+        folder = self.path(table)
+        as_of = self.version(table) if version is None else version
+        return _schema(folder, as_of, fingerprint(folder, as_of))
 
-    def _open(self, table: str, version: int | None) -> "DeltaTable":
-        from deltalake import DeltaTable
 
-        return DeltaTable(self.path(table), version=version)
+# Opening a table lists its log. A commit never changes, and its fingerprint tells it from that of a table made again.
+@lru_cache(maxsize=256)
+def _schema(folder: Path, version: int, _fingerprint: str) -> pa.Schema:
+    from deltalake import DeltaTable
+
+    return pa.schema(DeltaTable(folder, version=version).schema().to_arrow())
 
 
 def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:

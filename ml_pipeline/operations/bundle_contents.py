@@ -26,6 +26,7 @@ from ml_pipeline.io.model_bundle import ModelBundle, json_bytes, parquet_bytes
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.bundle_scorer import GOLDEN, golden_rows, scorer_of
 from ml_pipeline.operations.bundle_trial import require_tried
+from ml_pipeline.operations.compiled_scorer import with_compiled_trees
 from ml_pipeline.operations.evidence import CALIBRATION_FILE, gather_evidence, slice_columns
 from ml_pipeline.operations.model_cards import described_sources, features_by_model
 from ml_pipeline.operations.site import Site
@@ -97,7 +98,7 @@ def load_scorer(bundle: ModelBundle) -> Scorer:
     """
     scorer = scorer_of(bundle)
     require_tried(bundle)
-    return scorer
+    return with_compiled_trees(bundle, scorer)
 
 
 def bundle_files(

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ml_pipeline.domain.calibration import calibrator_from_json
 from ml_pipeline.domain.feature_matrix import encoder_from_json
@@ -62,10 +63,7 @@ def require_golden(bundle: ModelBundle, scorer: Scorer) -> int:
     """
     if GOLDEN not in bundle.manifest["files"]:
         return 0
-    golden = bundle.table(GOLDEN)
-    wanted = {*scorer.encoder.names, _SCORE, _PROBABILITY}
-    if set(golden.schema.names) != wanted or not golden.num_rows:
-        raise bundle.refused(f"{GOLDEN} has no rows of its features, with score and probability")
+    golden = _golden(bundle, scorer)
     score = raw_scores(scorer, scorer.encoder.transform(golden), threads=1)
     again = {_SCORE: score, _PROBABILITY: scorer.calibrator.probability(score)}
     for name, values in again.items():
@@ -79,3 +77,24 @@ def require_golden(bundle: ModelBundle, scorer: Scorer) -> int:
                 f"{name} was {float(stored[row])} and is {float(values[row])} now"
             )
     return int(golden.num_rows)
+
+
+def golden_scores(bundle: ModelBundle, scorer: Scorer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The scores that the bundle says of its golden rows, and those that ``scorer`` gives them; both of shape (rows,).
+
+    Raises:
+        BundleError: it holds none.
+    """
+    golden = _golden(bundle, scorer)
+    stored = golden.column(_SCORE).to_numpy().astype(np.float64)
+    return stored, raw_scores(scorer, scorer.encoder.transform(golden), threads=1)
+
+
+def _golden(bundle: ModelBundle, scorer: Scorer) -> pa.Table:
+    if GOLDEN not in bundle.manifest["files"]:
+        raise bundle.refused("it holds no golden rows")
+    golden = bundle.table(GOLDEN)
+    wanted = {*scorer.encoder.names, _SCORE, _PROBABILITY}
+    if set(golden.schema.names) != wanted or not golden.num_rows:
+        raise bundle.refused(f"{GOLDEN} has no rows of its features, with score and probability")
+    return golden

@@ -1,9 +1,12 @@
 """The trial of a bundle: its first load happens in a child process that may crash, and must reproduce its golden rows."""
 
+import base64
 import json
 import os
+import secrets
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from ml_pipeline.io.code_version import package_versions
 from ml_pipeline.io.limited_process import limit_this_process, run_module
 from ml_pipeline.io.model_bundle import BundleError, ModelBundle, read_bundle
 from ml_pipeline.operations.bundle_scorer import require_golden, scorer_of
+from ml_pipeline.operations.compiled_scorer import compiled_before, keep_code, proven_code
 
 _REFUSED = 3
 _SECONDS = 120
@@ -30,14 +34,20 @@ def require_tried(bundle: ModelBundle) -> Receipt:
     """
     models, version = bundle.folder.resolve().parent, bundle.version
     known = read_receipt(models, version)
-    if known and (known.manifest_sha256, known.packages) == (bundle.manifest_sha256, package_versions()):
+    is_known = known and (known.manifest_sha256, known.packages) == (bundle.manifest_sha256, package_versions())
+    if known and is_known and compiled_before(bundle):
         return known
-    ending = run_module("ml_pipeline.operations.bundle_trial", [str(models), version], seconds=_SECONDS)
+    # What LightGBM quotes from a hostile text must not pass for an outcome, least of all for code.
+    mark = secrets.token_hex(16)
+    ending = run_module("ml_pipeline.operations.bundle_trial", [str(models), version, mark], seconds=_SECONDS)
+    outcome = _outcome(ending.out, mark)
     if ending.code == _REFUSED:
-        raise BundleError(_outcome(ending.out)["refused"])
-    if ending.code != 0:
+        raise BundleError(outcome["refused"])
+    if "golden_rows" not in outcome:
         raise bundle.refused(f"the process that loaded it first {ending.in_words}")
-    receipt = Receipt(bundle.manifest_sha256, package_versions(), int(_outcome(ending.out)["golden_rows"]))
+    code = base64.b64decode(outcome["code"]) if outcome.get("code") else None
+    keep_code(bundle, code, outcome.get("compiling", f"the process that compiled the trees {ending.in_words}"))
+    receipt = Receipt(bundle.manifest_sha256, package_versions(), int(outcome["golden_rows"]))
     if not receipt.golden_rows:
         warnings.warn(
             f"bundle {version} holds no golden rows: it was written before there were any. Its trees were parsed, but "
@@ -70,20 +80,41 @@ def hold_trial(models: Path, version: str) -> int:
     return require_golden(bundle, scorer)
 
 
-def main(arguments: list[str]) -> int:
-    """Hold one trial under limits; prints its outcome as JSON and returns the exit code."""
-    limit_this_process(memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS)
+def compile_in_trial(models: Path, version: str) -> dict[str, str]:
+    """The compiled trees of a bundle that stood its trial, or why there are none: without them it scores all the same."""
     try:
-        outcome: dict[str, object] = {"golden_rows": hold_trial(Path(arguments[0]), arguments[1])}
+        bundle = read_bundle(models, version)
+        code, told = proven_code(bundle, scorer_of(bundle))
+    except Exception as error:  # noqa: BLE001 - whatever lleaves cannot do must not stop a bundle that LightGBM can load
+        code, told = None, f"lleaves could not compile the trees ({type(error).__name__}: {error})"
+    return {"compiling": told} | ({"code": base64.b64encode(code).decode()} if code else {})
+
+
+def main(arguments: list[str]) -> int:
+    """Hold one trial under limits; prints its outcome as lines of JSON and returns the exit code.
+
+    The outcome of the trial is out before anything is compiled: should that crash, the trial has been stood.
+    """
+    limit_this_process(memory_bytes=_MEMORY_BYTES, cpu_seconds=_CPU_SECONDS)
+    models, version, mark = Path(arguments[0]), arguments[1], arguments[2]
+    try:
+        _say(mark, {"golden_rows": hold_trial(models, version)})
     except BundleError as error:
-        outcome = {"refused": str(error)}
-    sys.stdout.write(f"\n{json.dumps(outcome)}\n")
-    return _REFUSED if "refused" in outcome else 0
+        _say(mark, {"refused": str(error)})
+        return _REFUSED
+    _say(mark, compile_in_trial(models, version))
+    return 0
 
 
-def _outcome(out: str) -> Any:
-    """The last line: LightGBM may have said something of its own before."""
-    return json.loads(out.strip().splitlines()[-1])
+def _say(mark: str, outcome: Mapping[str, object]) -> None:
+    sys.stdout.write(f"\n{mark} {json.dumps(outcome)}\n")
+    sys.stdout.flush()
+
+
+def _outcome(out: str, mark: str) -> dict[str, Any]:
+    """What the marked lines say together; LightGBM may have said something of its own between them."""
+    told = [json.loads(line.removeprefix(mark)) for line in out.splitlines() if line.startswith(mark)]
+    return {name: value for each in told for name, value in each.items()}
 
 
 if __name__ == "__main__":
