@@ -16,6 +16,31 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def shared_lock(path: Path) -> Iterator[None]:
+    """Hold ``path`` together with other sharers for the length of the block; waits for an exclusive holder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock file ``path``; False if there is no such file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that two who ask at the same moment do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def take_lock(path: Path) -> int | None:
     """Take the lock file ``path`` without waiting: its descriptor, None if somebody else holds it.
 
