@@ -12,6 +12,7 @@ from ml_pipeline.cli_models import OPEN_SITE, promote
 from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.cli_servers import ui
+from ml_pipeline.cli_verify import verify
 from ml_pipeline.settings import Settings
 
 
@@ -28,6 +29,7 @@ main.add_command(promote)
 main.add_command(recover)
 main.add_command(reproduce)
 main.add_command(ui)
+main.add_command(verify)
 
 
 @main.command()

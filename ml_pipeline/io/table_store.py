@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.delta_log import NIGHTS_KEY, read_commit
 from ml_pipeline.io.duckdb_connections import utc_connection
@@ -65,6 +66,10 @@ class TableStore:
         """Every table that was ever published."""
         logs = [*self.root.glob("*/_delta_log"), *self.root.glob("*/*/_delta_log")]
         return sorted(str(log.parent.relative_to(self.root)) for log in logs)
+
+    def seal(self, table: str) -> int:
+        """Write the receipts that the commits of ``table`` still lack; returns how many."""
+        return CommitReceipts(self.root).seal(table, self.version(table))
 
     def uncommitted_files(self, table: str) -> list[Path]:
         """What no commit of ``table`` ever named; to be asked by the only holder of ``publishing_lock``."""
@@ -120,6 +125,7 @@ class TableStore:
             # Whoever removes files that no commit names must not meet those of a commit that is being made.
             with shared_lock(self.publishing_lock):
                 self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
+            self.seal(table)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
         same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
         self._index.remember(table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()})

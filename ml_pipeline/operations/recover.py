@@ -101,7 +101,7 @@ def runs_with_locks(data: Path) -> list[str]:
 
 
 def sweep(site: Site) -> Swept:
-    """Remove what dead writers left, and bring the catalog up to the newest commits."""
+    """Remove what dead writers left, and bring receipts and catalog up to the newest commits."""
     asides = leftovers(site.data)
     for path in asides:
         remove(path)
@@ -117,6 +117,8 @@ def sweep(site: Site) -> Swept:
                 path.parent.rmdir()
     finally:
         os.close(lock)
+    for table in site.tables.tables():
+        site.tables.seal(table)
     is_published = site.tables.exists("scores") or (site.data / "warehouse.duckdb").exists()
     is_new = publish_catalog(site) if is_published else False
     return Swept(tuple(asides), tuple(found), is_catalog_new=is_new, is_whole=True)

@@ -72,10 +72,11 @@ class Installation:
         return found
 
 
-def last_step(installation: Installation) -> str:
-    """The step that the newest run had begun last; "" before the first."""
+def last_step(installation: Installation, night: date) -> str:
+    """The step that the newest run of ``night`` had begun last; "" before the first."""
     with installation.open_instance() as instance:
-        (record, *_) = instance.get_run_records(limit=1) or [None]
+        of_night = dg.RunsFilter(tags={"dagster/partition": str(night)})
+        (record, *_) = instance.get_run_records(of_night, limit=1) or [None]
         if record is None:
             return ""
         events = instance.get_records_for_run(record.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_START).records
@@ -100,7 +101,7 @@ def main() -> None:
         time.sleep(moments.uniform(0, options.seconds))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-        step = last_step(copy)
+        step = last_step(copy, night)
         told = copy.recover().splitlines()[-1]
         found = copy.wrong()
         again = copy.start_night(night)
