@@ -51,15 +51,15 @@ nightly: $(READY) ## Run one night, whole: make nightly NIGHT=2013-10-01
 query: $(READY) ## Ask the analysts' catalog: make query SQL="from scores limit 5"
 	@$(BIN)/ml-pipeline query "$(SQL)"
 
-ui: $(READY) ## Start Dagster's UI and daemon on http://127.0.0.1:3000 (loopback only)
-	@$(BIN)/ml-pipeline init
-	@echo "Dagster: http://127.0.0.1:3000    MLflow's own UI: make mlflow-ui"
-	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+ui: $(READY) ## Start Dagster's UI and daemon on http://127.0.0.1:3000, for this machine's own pages only
+	@echo "MLflow's own UI: make mlflow-ui"
+	@$(BIN)/ml-pipeline ui
 
 mlflow-ui: $(READY) ## Start MLflow's UI on http://127.0.0.1:5000 (loopback only)
 	@$(BIN)/ml-pipeline init
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///$(ML_PIPELINE_DATA)/mlflow.db \
-		--artifacts-destination $(ML_PIPELINE_DATA)/mlartifacts --host 127.0.0.1 --port 5000 --workers 1
+		--artifacts-destination $(ML_PIPELINE_DATA)/mlartifacts --host 127.0.0.1 --port 5000 --workers 1 \
+		--allowed-hosts 127.0.0.1:5000,localhost:5000 --cors-allowed-origins http://127.0.0.1:5000,http://localhost:5000
 
 doctor: $(READY) ## Say where everything lies and whether it is in order
 	@$(BIN)/ml-pipeline doctor

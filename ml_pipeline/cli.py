@@ -10,7 +10,10 @@ import click
 from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote, rollback
+from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
+from ml_pipeline.cli_servers import ui
+from ml_pipeline.cli_verify import verify
 from ml_pipeline.settings import Settings
 
 
@@ -25,9 +28,12 @@ def main(context: click.Context) -> None:
 main.add_command(card)
 main.add_command(features)
 main.add_command(promote)
+main.add_command(recover)
 main.add_command(reproduce)
 main.add_command(rollback)
 main.add_command(review)
+main.add_command(ui)
+main.add_command(verify)
 
 
 @main.command()

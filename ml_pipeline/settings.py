@@ -1,9 +1,12 @@
 """What may be set from outside, by environment variables ``ML_PIPELINE_…``; read by ``defs/`` and ``cli.py`` only."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ml_pipeline.ui.request_guard import HOST_PATTERN
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,6 +17,7 @@ class Settings(BaseSettings):
     project: folder of the use case.
     mlflow_tracking_uri: of an MLflow server; empty for the SQLite store below the data root.
     threads: of DuckDB and LightGBM; never changes a result.
+    ui_allowed_hosts: names, separated by commas, under which an authenticating proxy on this machine offers the UI over TLS.
     """
 
     model_config = SettingsConfigDict(env_prefix="ML_PIPELINE_", frozen=True)
@@ -22,6 +26,15 @@ class Settings(BaseSettings):
     project: Path = _ROOT / "dbt_like_sql" / "nyc_flights"
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     threads: int = Field(default=2, ge=1, le=64)
+    ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("ui_allowed_hosts", mode="before")
+    @classmethod
+    def _names(cls, given: object) -> object:
+        names = [name.strip().lower() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+        if isinstance(names, list | tuple) and (wrong := [name for name in names if not HOST_PATTERN.fullmatch(name)]):
+            raise ValueError(f"{wrong[0]!r} is not a host name; write ml.example.org, or ml.example.org:8443")
+        return names
 
     @property
     def tracking_uri(self) -> str:

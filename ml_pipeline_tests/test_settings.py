@@ -11,7 +11,7 @@ NAMES = ("ML_PIPELINE_DATA", "ML_PIPELINE_PROJECT", "ML_PIPELINE_THREADS", "MLFL
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in NAMES:
+    for name in (*NAMES, "ML_PIPELINE_UI_ALLOWED_HOSTS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -51,3 +51,16 @@ def test_a_number_of_threads_that_is_none_is_refused(monkeypatch: pytest.MonkeyP
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().threads = 3  # type: ignore[misc]
+
+
+def test_names_of_a_proxy_are_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().ui_allowed_hosts == ()
+    monkeypatch.setenv("ML_PIPELINE_UI_ALLOWED_HOSTS", " ML.example.org, ml.example.org:8443,")
+    assert Settings().ui_allowed_hosts == ("ml.example.org", "ml.example.org:8443")
+
+
+@pytest.mark.parametrize("hosts", ["*", "https://ml.example.org", "ml.example.org/", "a b", "ok.example.org,*"])
+def test_a_name_that_is_no_host_is_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("ML_PIPELINE_UI_ALLOWED_HOSTS", hosts)
+    with pytest.raises(ValidationError, match="is not a host name"):
+        Settings()

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from ml_pipeline.defs.project import settings
+from ml_pipeline.operations.recover import hold_run_lock
 from ml_pipeline.operations.site import Progress, Site, open_site
 
 
@@ -17,6 +18,11 @@ class SiteResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     data: str
     tracking_uri: str
     threads: int
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Hold the run's own lock while its process lives: the kernel frees it, so a dead run is known as dead."""
+        if context.run_id is not None:
+            hold_run_lock(Path(self.data), context.run_id)
 
     def open(self, progress: Progress) -> Site:
         return open_site(

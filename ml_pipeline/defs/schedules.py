@@ -1,16 +1,24 @@
-"""The nightly schedule: five minutes after the cutoff, the night whose cutoff it was."""
+"""The nightly schedule: five minutes after the cutoff, the night whose cutoff it was, after those that were left out."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from ml_pipeline.defs.jobs import nightly_scoring
 from ml_pipeline.defs.project import sql_project
-from ml_pipeline.nights import nights_back, replayed_night
+from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.io.table_store import TableStore
+from ml_pipeline.nights import Night, contiguous_runs, nights_back, replayed_night
+from ml_pipeline.operations.missed_nights import nights_to_run
 
 _PROJECT = sql_project().project
 _DELAY = timedelta(minutes=5)
+# One run for a week of nights: few starts, and a night that is refused holds up no more than its week.
+_NIGHTS_A_RUN = 7
+# The instance lets one run of this tag work at a time, in the order of the queue: a night needs the landings before it.
+_IN_ORDER = {"ml_pipeline/nightly": "in_order"}
 _AFTER_CUTOFF = (datetime.combine(_PROJECT.first_night, _PROJECT.cutoff.time) + _DELAY).time()
 
 
@@ -20,12 +28,24 @@ _AFTER_CUTOFF = (datetime.combine(_PROJECT.first_night, _PROJECT.cutoff.time) + 
     execution_timezone=_PROJECT.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
-def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """One night, as soon as its cutoff has passed. In a replay, tonight stands for the same day of the replayed year."""
+def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[dg.RunRequest] | dg.SkipReason:
+    """One night, as soon as its cutoff has passed. In a replay, tonight stands for the same day of the replayed year.
+
+    After a time in which nothing ran, Dagster tells of the newest tick only; so each tick asks for what is missing.
+    """
     fired_at = context.scheduled_execution_time.astimezone(UTC)
     # The day of the cutoff, not of the tick: five minutes after 23:58 it is tomorrow.
     today = (fired_at - _DELAY).astimezone(ZoneInfo(_PROJECT.timezone)).date()
     night = replayed_night(nights_back(today, -_PROJECT.cutoff.days_before), _PROJECT.replay_year)
     if _PROJECT.last_night is not None and night > _PROJECT.last_night:
         return dg.SkipReason(f"{night} lies after the last night, {_PROJECT.last_night}")
-    return dg.RunRequest(run_key=f"{today}", partition_key=str(night), tags={"night": str(night)})
+    nights = nights_to_run(TableStore(Path(site.data)), night)
+    return [_request(today, first, last) for first, last in contiguous_runs(nights, longest=_NIGHTS_A_RUN)]
+
+
+def _request(today: date, first: Night, last: Night) -> dg.RunRequest:
+    run_key = f"{today} from {first}"
+    if first == last:
+        return dg.RunRequest(run_key, partition_key=str(first), tags={"night": str(first), **_IN_ORDER})
+    ends = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
+    return dg.RunRequest(run_key, tags={"night": f"{first} to {last}", **ends, **_IN_ORDER})

@@ -1,10 +1,12 @@
-"""Sensors: one asks for a retraining when the verdict says so, one records failed runs."""
+"""Sensors: one asks for a retraining when the verdict says so, one records failed runs, one asks again for dead ones."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import dagster as dg
 
-from ml_pipeline.defs.jobs import retraining
+from ml_pipeline.defs.instance import DEAD, reconcile
+from ml_pipeline.defs.jobs import nightly_scoring, retraining
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.operations.decide import newest_decision
@@ -23,6 +25,44 @@ def retraining_requests(context: dg.SensorEvaluationContext, site: SiteResource)
         return dg.SkipReason(f"night {decision['score_date']}: {decision['reasons']}")
     night, evidence = str(decision["score_date"]), str(decision["evidence_id"])
     return dg.RunRequest(run_key=evidence, partition_key=night, tags={"evidence": evidence, "night": night})
+
+
+_ATTEMPT = "ml_pipeline/attempt"
+_MOST_ATTEMPTS = 3
+_ASKED_BY = {"dagster/schedule_name", "dagster/sensor_name"}
+_KEPT_TAGS = {
+    "night",
+    "evidence",
+    "ml_pipeline/nightly",
+    *(f"dagster/asset_partition_range_{end}" for end in ("start", "end")),
+}
+
+
+@dg.sensor(
+    jobs=[nightly_scoring, retraining], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING
+)
+def dead_runs(context: dg.SensorEvaluationContext, site: SiteResource) -> list[dg.RunRequest] | dg.SkipReason:
+    """Records runs that died as failed, and asks once more for those that the schedule or a sensor had asked for.
+
+    A run that dies each time, for want of memory for example, is asked for three times. The run key is the dead run.
+    """
+    newly_dead = reconcile(Path(site.data), context.instance)
+    records = context.instance.get_run_records(dg.RunsFilter(tags={DEAD: "true"}), limit=20)
+    requests = [_once_more(record.dagster_run) for record in reversed(records) if _is_asked_again(record.dagster_run)]
+    return requests or dg.SkipReason(f"{len(newly_dead)} runs were found dead; none is to be asked for again")
+
+
+def _is_asked_again(run: dg.DagsterRun) -> bool:
+    is_ours = bool(_ASKED_BY & set(run.tags)) and run.job_name in {nightly_scoring.name, retraining.name}
+    return is_ours and int(run.tags.get(_ATTEMPT, "1")) < _MOST_ATTEMPTS
+
+
+def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
+    tags = {name: text for name, text in run.tags.items() if name in _KEPT_TAGS}
+    attempt = {_ATTEMPT: str(int(run.tags.get(_ATTEMPT, "1")) + 1)}
+    return dg.RunRequest(
+        run.run_id, job_name=run.job_name, partition_key=run.tags.get("dagster/partition"), tags=tags | attempt
+    )
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)

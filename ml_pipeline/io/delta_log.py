@@ -33,6 +33,13 @@ def commit_path(folder: Path, version: int) -> Path:
     return folder / "_delta_log" / f"{version:020}.json"
 
 
+def newest_commit(folder: Path) -> int:
+    """Version of the newest commit by the names in the log, of which nothing is read; -1 if there is none."""
+    return max(
+        (int(path.stem) for path in (folder / "_delta_log").glob("[0-9]*.json") if path.stem.isdigit()), default=-1
+    )
+
+
 def fingerprint(folder: Path, version: int) -> str:
     """Of one commit, "" if it is not there: a log that was restored and written on has another commit of that number."""
     try:

@@ -90,6 +90,10 @@ class NightIndex:
         chosen = None if wanted is None else {str(night) for night in wanted}
         return [path for night, path in found if chosen is None or night in chosen]
 
+    def every_file(self, table: str) -> list[str]:
+        """Paths, below the table's folder, of every file that a commit ever added, also of those replaced since."""
+        return [path for (path,) in self._ask_of(table, "select path from files where table_name = ?", (table,))]
+
     def remember(self, table: str, inputs_hashes: Mapping[tuple[Night, str], str]) -> None:
         """Note that the content (a hash) of these nights also comes from these inputs."""
         entries = [(table, str(night), content, inputs) for (night, content), inputs in inputs_hashes.items()]

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.delta_log import NIGHTS_KEY, fingerprint, read_commit
 from ml_pipeline.io.duckdb_connections import file_reader
+from ml_pipeline.io.locks import shared_lock
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.io.row_order import in_order
@@ -56,6 +58,28 @@ class TableStore:
         if not _TABLE_PATTERN.fullmatch(table):
             raise ValueError(f"{table!r} is not a table name")
         return self.root / table
+
+    @property
+    def publishing_lock(self) -> Path:
+        """Shared by all who publish; whoever holds it alone sees no commit that is half made."""
+        return self.root / "locks" / "publishing.lock"
+
+    def tables(self) -> list[str]:
+        """Every table that was ever published."""
+        logs = [*self.root.glob("*/_delta_log"), *self.root.glob("*/*/_delta_log")]
+        return sorted(str(log.parent.relative_to(self.root)) for log in logs)
+
+    def seal(self, table: str) -> int:
+        """Write the receipts that the commits of ``table`` still lack; returns how many."""
+        return CommitReceipts(self.root).seal(table, self.version(table))
+
+    def uncommitted_files(self, table: str) -> list[Path]:
+        """What no commit of ``table`` ever named; to be asked by the only holder of ``publishing_lock``."""
+        folder = self.path(table)
+        named = {folder / name for name in self._index.every_file(table)}
+        # A file that is being written bears a number sign; checkpoints of the log lie beside it and are none of ours.
+        found = [*folder.glob(f"{SCORE_DATE}=*/*.parquet"), *folder.glob("*/*#[0-9]*")]
+        return sorted(path for path in found if path not in named)
 
     def exists(self, table: str) -> bool:
         return (self.path(table) / "_delta_log").is_dir()
@@ -100,7 +124,10 @@ class TableStore:
             night for night in sorted(new) if night not in old or old[night].content_hash != new[night].content_hash
         ]
         if changed:
-            self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
+            # Whoever removes files that no commit names must not meet those of a commit that is being made.
+            with shared_lock(self.publishing_lock):
+                self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
+            self.seal(table)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
         same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
         self._index.remember(table, {(night, facts.content_hash): facts.inputs_hash for night, facts in same.items()})

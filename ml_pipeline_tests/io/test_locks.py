@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.io.locks import exclusive_lock
+from ml_pipeline.io.locks import exclusive_lock, take_lock
 
 _HOLDER = """
 import sys
@@ -64,3 +65,16 @@ def test_a_killed_holder_leaves_no_lock_behind(tmp_path: Path) -> None:
         holder.send_signal(signal.SIGKILL)
         waiter.join(10)
         assert taken.is_set()
+
+
+def test_a_lock_is_taken_without_waiting_and_goes_on_in_a_child_that_inherits_it(tmp_path: Path) -> None:
+    held = take_lock(tmp_path / "locks" / "daemon.lock")
+    assert held is not None
+    assert take_lock(tmp_path / "locks" / "daemon.lock") is None
+    with subprocess.Popen(["sleep", "60"], pass_fds=[held]) as child:
+        os.close(held)
+        assert take_lock(tmp_path / "locks" / "daemon.lock") is None
+        child.kill()
+    free = take_lock(tmp_path / "locks" / "daemon.lock")
+    assert free is not None
+    os.close(free)

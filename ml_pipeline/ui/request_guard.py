@@ -1,0 +1,117 @@
+"""Which requests a web server on the operator's own machine answers: only those that its own pages, or a program, send.
+
+Any page that the operator opens may send requests to loopback. Dagster's server runs a mutation that comes as a GET, or as
+a form's POST with the query in its address, and answers whatever Host it is asked for, so that a name that is rebound to
+127.0.0.1 reads everything. The rules are those of the web's own guide (Weichselbaum, "Protect your resources from web
+attacks with Fetch Metadata", 2020; OWASP, "Cross-Site Request Forgery Prevention").
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HOST_PATTERN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
+
+_GRAPHQL = "/graphql"
+_READING = frozenset({"GET", "HEAD"})
+_METHODS = _READING | {"POST"}
+# Dagster's pages name the operation in the address of a POST, for whoever reads logs.
+_OPERATION = re.compile(r"op=[A-Za-z0-9_]{1,200}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is judged of a request; headers by lower-case name, each with every value that was sent."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, tuple[str, ...]]
+    is_websocket: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An HTTP status, 200 for a request that may pass, and why."""
+
+    status: int
+    reason: str
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.status == 200
+
+
+_ALLOWED = Verdict(200, "asked by our own page or by a program")
+
+
+@dataclass(frozen=True)
+class RequestGuard:
+    """Attributes:
+    hosts: names, with port where it is not the default one, under which the server is asked.
+    origins: scheme and host of the pages that may ask it for more than reading.
+    """
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+
+    @classmethod
+    def on_loopback(cls, port: int, behind: Sequence[str] = ()) -> "RequestGuard":
+        """A server on ``port`` of loopback, and behind proxies that are asked, over TLS, for one of ``behind``."""
+        own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        return cls(
+            frozenset(own | set(behind)),
+            frozenset({f"http://{host}" for host in own} | {f"https://{host}" for host in behind}),
+        )
+
+    def judge(self, request: Request) -> Verdict:
+        """Whether ``request`` may reach the server."""
+        for found in (self._host(request), self._origin(request), _fetched_from(request), _form(request)):
+            if not found.is_allowed:
+                return found
+        return _ALLOWED
+
+    def _host(self, request: Request) -> Verdict:
+        named = request.headers.get("host", ())
+        if len(named) == 1 and named[0].lower() in self.hosts:
+            return _ALLOWED
+        return Verdict(
+            421,
+            f"this server is not {', '.join(named) or 'nameless'}; a proxy's name goes into ML_PIPELINE_UI_ALLOWED_HOSTS",
+        )
+
+    def _origin(self, request: Request) -> Verdict:
+        """A browser names the page's origin with each POST and each websocket; a program need not, except there."""
+        named = request.headers.get("origin", ())
+        is_reading = request.method in _READING and not request.is_websocket
+        if is_reading or (not named and not request.is_websocket):
+            return _ALLOWED
+        if len(named) == 1 and named[0].lower() in self.origins:
+            return _ALLOWED
+        return Verdict(403, f"a page of {', '.join(named) or 'no origin'} may not ask for this")
+
+
+def _fetched_from(request: Request) -> Verdict:
+    """Pages of other sites may link to the server; they may not load, embed or send anything."""
+    sites, modes = request.headers.get("sec-fetch-site", ()), request.headers.get("sec-fetch-mode", ())
+    targets = request.headers.get("sec-fetch-dest", ())
+    is_link = request.method in _READING and modes == ("navigate",) and targets == ("document",)
+    if set(sites) <= {"same-origin", "none"} or (is_link and not request.is_websocket):
+        return _ALLOWED
+    return Verdict(403, "a page of another site may link to this server, nothing else")
+
+
+def _form(request: Request) -> Verdict:
+    if request.is_websocket:
+        return _ALLOWED
+    if request.method not in _METHODS:
+        return Verdict(405, f"{request.method} is not answered")
+    if request.path != _GRAPHQL:
+        return _ALLOWED
+    if request.query and not (request.method == "POST" and _OPERATION.fullmatch(request.query)):
+        return Verdict(405, "a query comes as the JSON body of a POST, never in the address")
+    kinds = [kind.split(";")[0].strip().lower() for kind in request.headers.get("content-type", ())]
+    # A page of any site may send text/plain and forms without asking; JSON it may not.
+    if request.method == "POST" and kinds != ["application/json"]:
+        return Verdict(415, "a query comes as application/json")
+    return _ALLOWED
