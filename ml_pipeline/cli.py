@@ -9,6 +9,7 @@ import click
 
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import OPEN_SITE, promote
+from ml_pipeline.cli_quarantine import hold, quarantine
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.settings import Settings
 
@@ -24,6 +25,8 @@ def main(context: click.Context) -> None:
 main.add_command(features)
 main.add_command(promote)
 main.add_command(reproduce)
+main.add_command(quarantine)
+main.add_command(hold)
 
 
 @main.command()
