@@ -10,6 +10,7 @@ import click
 from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote, rollback
+from ml_pipeline.cli_quarantine import hold, quarantine
 from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.cli_servers import ui
@@ -34,6 +35,8 @@ main.add_command(rollback)
 main.add_command(review)
 main.add_command(ui)
 main.add_command(verify)
+main.add_command(quarantine)
+main.add_command(hold)
 
 
 @main.command()

@@ -93,6 +93,19 @@ class NightCalendar:
         after = None if first <= self.first_night else self.cutoff(nights_back(first, 1))
         return KnownWindow(after, self.cutoff(last))
 
+    def nights_of_window(self, window: KnownWindow) -> tuple[Night, ...]:
+        """The nights whose cutoff lies in ``window``, from the first night on: the inverse of ``known_window``."""
+        last = window.until.astimezone(ZoneInfo(self.timezone)).date() + timedelta(days=self.cutoff_days_before + 1)
+        first = self.first_night
+        if window.after is not None:
+            after = window.after.astimezone(ZoneInfo(self.timezone)).date()
+            first = max(first, nights_back(after, 1 - self.cutoff_days_before))
+        return tuple(
+            night
+            for night in nights_between(first, last)
+            if (window.after is None or window.after < self.cutoff(night)) and self.cutoff(night) <= window.until
+        )
+
     def require(self, nights: Sequence[Night]) -> None:
         """Raise ValueError unless there is a night and each lies between the first and the last night."""
         if not nights:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_pipeline.contracts.row_rules import ROW_RULES, BrokenCells
 from ml_pipeline.contracts.source import ColumnContract, SourceContract
 
 _PANDAS_DTYPES: dict[str, Any] = {
@@ -20,13 +21,19 @@ _PANDAS_DTYPES: dict[str, Any] = {
 }
 
 
+PERSONAL = "(personal)"
+
+
 class SourceShapeError(ValueError):
     """A source delivered other columns or types than its contract names; nothing of it can be landed."""
 
 
 @dataclass(frozen=True)
 class BrokenRule:
-    """One cell, or one row, that breaks the contract. ``row`` is a position in the checked table."""
+    """One cell, or one row, that breaks the contract.
+
+    ``row`` is a position in the checked table; ``value`` is "(personal)" for personal columns.
+    """
 
     row: int
     rule: str
@@ -77,8 +84,32 @@ def broken_rules(rows: pa.Table, contract: SourceContract) -> tuple[BrokenRule, 
     try:
         schema.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
-        return _as_broken_rules(errors.failure_cases, contract)
-    return ()
+        found = _as_broken_rules(errors.failure_cases, contract)
+    else:
+        found = ()
+    for rule in ROW_RULES:
+        for cells in rule(rows, contract):
+            found += _of_cells(cells, rows, contract)
+    return found
+
+
+def _of_cells(cells: BrokenCells, rows: pa.Table, contract: SourceContract) -> tuple[BrokenRule, ...]:
+    if not pc.any(cells.mask).as_py():
+        return ()
+    places = np.flatnonzero(cells.mask.to_numpy())
+    values = texts_of(rows.column(cells.column).take(pa.array(places)))
+    is_personal = cells.column in contract.personal_columns
+    return tuple(
+        BrokenRule(int(place), cells.rule, cells.column, PERSONAL if is_personal else value)
+        for place, value in zip(places, values, strict=True)
+    )
+
+
+def texts_of(column: pa.ChunkedArray) -> list[str]:
+    """Each value as text; also instants beyond the years that Python knows."""
+    if pa.types.is_temporal(column.type):
+        column = column.cast(pa.string())
+    return [str(value) for value in column.to_pylist()]
 
 
 def _checked_frame(rows: pa.Table, contract: SourceContract) -> pd.DataFrame:
@@ -122,4 +153,8 @@ def _as_broken_rules(failures: pd.DataFrame, contract: SourceContract) -> tuple[
         )
     ordered = failures.sort_values(["index", "column", "check"])
     cells = zip(ordered["index"], ordered["check"], ordered["column"], ordered["failure_case"], strict=True)
-    return tuple(BrokenRule(int(row), str(rule), str(column), str(value)) for row, rule, column, value in cells)
+    personal = contract.personal_columns
+    return tuple(
+        BrokenRule(int(row), str(rule), str(column), PERSONAL if column in personal else str(value))
+        for row, rule, column, value in cells
+    )

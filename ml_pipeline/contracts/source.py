@@ -1,11 +1,14 @@
 """What a source promises, read from ``sources.yml``: its columns, its key, its clocks, its limits."""
 
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from ml_pipeline.contracts.delivery import BoundsContract, LimitsContract
 from ml_pipeline.contracts.yaml_files import read_yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp", "date"]
@@ -22,10 +25,25 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 KNOWN_AT = "known_at"
 KNOWN_ON = "known_on"
 SCORE_DATE = "score_date"
+# Columns that a connector may add to the declared ones; no declared name begins with an underscore.
+FAULT = "_fault"
+DELIVERED_FOR = "_delivered_for"
+NIGHT_IN_NAME = "{night}"
+
+# Columns that came later than the first bundles: left out of a dump where they say nothing, so that old hashes stand.
+_LATER_COLUMN_FIELDS = ("earliest", "latest", "not_after", "timezone")
 
 
 class ColumnContract(BaseModel):
-    """One column: its type and the values it may hold."""
+    """One column: its type and the values it may hold.
+
+    Attributes:
+        earliest: of a date or timestamp, the first day that it may name; 1800 for dates, 1971 for timestamps if None.
+        latest: the last day that it may name; 2199 if None.
+        not_after: a timestamp column of the same row that this one may not lie after, such as ``known_at`` for what has
+            happened already; five minutes are forgiven.
+        timezone: the timestamps are delivered as readings of a wall clock there, not as instants.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +56,32 @@ class ColumnContract(BaseModel):
     accepted_values: tuple[str, ...] | None = None
     pattern: str | None = None
     pii: bool = False
+    earliest: date | None = None
+    latest: date | None = None
+    not_after: str | None = None
+    timezone: str | None = None
+
+    @model_validator(mode="after")
+    def _clock_options_fit(self) -> "ColumnContract":
+        if (self.earliest or self.latest) and self.type not in ("date", "timestamp"):
+            raise ValueError(
+                f"column {self.name}: earliest and latest are for dates and timestamps, not for a {self.type}"
+            )
+        if (self.not_after or self.timezone) and self.type != "timestamp":
+            raise ValueError(f"column {self.name}: not_after and timezone are for timestamps, not for a {self.type}")
+        if self.timezone is not None:
+            try:
+                ZoneInfo(self.timezone)
+            except (LookupError, ValueError, OSError) as error:
+                raise ValueError(
+                    f"column {self.name}: {self.timezone!r} is no time zone; write an IANA name"
+                ) from error
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_fields(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        return {name: value for name, value in fields.items() if name not in _LATER_COLUMN_FIELDS or value is not None}
 
 
 class ExpectedBy(BaseModel):
@@ -61,7 +105,11 @@ class SourceContract(BaseModel):
         key: columns that name a row; a later row with the same key is a correction.
         reference: the whole table is known before the first night and is read without a lookback.
         max_quarantined_share: a night of which more rows break the contract is blocked.
-        files: for the folder connector, a glob below the project's folder of files.
+        files: for the folder connector, a glob below the project's folder of files; with ``{night}`` in it, each file
+            is the delivery of one night.
+        settle_seconds: a file that was written to more recently may still grow, unless a list of hashes lies beside it.
+        limits: what a file may cost.
+        bounds: what a usual night looks like.
         expected_by: when a row is in time; without it only corrections can be reported, no late row.
     """
 
@@ -75,6 +123,9 @@ class SourceContract(BaseModel):
     reference: bool = False
     max_quarantined_share: float = Field(default=0.01, ge=0, le=1)
     files: str | None = None
+    settle_seconds: int = Field(default=60, ge=0)
+    limits: LimitsContract = LimitsContract()
+    bounds: BoundsContract = BoundsContract()
     expected_by: ExpectedBy | None = None
     columns: tuple[ColumnContract, ...]
 
@@ -89,6 +140,16 @@ class SourceContract(BaseModel):
         reserved = sorted({SCORE_DATE, KNOWN_ON, "cutoff_at", "superseded_on"} & set(names))
         if reserved:
             raise ValueError(f"source {self.name}: columns {reserved} are added by the pipeline; rename yours")
+        return self
+
+    @model_validator(mode="after")
+    def _clocks_compared_exist(self) -> "SourceContract":
+        timestamps = {column.name for column in self.columns if column.type == "timestamp"}
+        for column in self.columns:
+            if column.not_after is not None and column.not_after not in timestamps - {column.name}:
+                raise ValueError(
+                    f"source {self.name}: {column.name} is not_after {column.not_after}, which is no other timestamp of it"
+                )
         return self
 
     @model_validator(mode="after")
@@ -112,6 +173,16 @@ class SourceContract(BaseModel):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def is_nightly(self) -> bool:
+        """Whether each file names the night that it is the delivery of."""
+        return self.files is not None and NIGHT_IN_NAME in self.files
+
+    @property
+    def personal_columns(self) -> frozenset[str]:
+        """Columns whose values are never shown."""
+        return frozenset(column.name for column in self.columns if column.pii)
 
     def arrow_schema(self) -> pa.Schema:
         """Exact Arrow types of the rows that a connector returns and that ``raw/<source>`` holds."""

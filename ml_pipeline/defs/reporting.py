@@ -12,12 +12,12 @@ from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.io.sql_template import SqlRefusedError
 from ml_pipeline.io.table_store import PublishResult
 from ml_pipeline.nights import Night, parse_night
-from ml_pipeline.operations.land import LandingBlockedError
+from ml_pipeline.operations.land import LandingBlockedError, LandingHeldError
 from ml_pipeline.operations.score import ScoreAuditError
 
 # What another try would only meet again. Everything else (a busy disk, a locked database) may pass and is retried.
 REFUSALS = (
-    BundleError, DeliveryError, LandingBlockedError, LookupError, ScoreAuditError, SourceShapeError, SqlRefusedError,
+    BundleError, DeliveryError, LandingBlockedError, LandingHeldError, LookupError, ScoreAuditError, SourceShapeError, SqlRefusedError,
     ValueError,
 )  # fmt: skip
 

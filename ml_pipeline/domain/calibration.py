@@ -74,8 +74,12 @@ def fit_calibrator(scores: Floats, labels: Floats, nights: NDArray[np.datetime64
         nights: score dates, shape (rows,).
 
     Raises:
-        ValueError: fewer than two nights.
+        ValueError: fewer than two nights, or labels that are all alike.
     """
+    if not 0 < labels.sum() < len(labels):
+        raise ValueError(
+            f"all {len(labels)} labels of the calibrate block are alike; correct the labels, or train later"
+        )
     unique = np.unique(nights)
     if len(unique) < 2:
         raise ValueError(

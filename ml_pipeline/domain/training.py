@@ -36,8 +36,14 @@ def train_trees(
         train: matrix (rows, columns) and labels (rows,) in a total order; another order gives other trees.
         early_stop: the same for the block that says when to stop.
         threads: of LightGBM; does not change the trees.
+
+    Raises:
+        ValueError: all labels of the train block are alike, so there is nothing to tell apart.
     """
     import lightgbm
+
+    if not 0 < train[1].sum() < len(train[1]):
+        raise ValueError(f"all {len(train[1])} labels of the train block are alike; correct the labels, or train later")
 
     parameters = {
         **contract.lightgbm,

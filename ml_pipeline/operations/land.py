@@ -2,24 +2,30 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_pipeline.contracts.rows import require_shape
+from ml_pipeline.contracts.rows import texts_of
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE, SourceContract
 from ml_pipeline.contracts.tables import QUARANTINE_SCHEMA
-from ml_pipeline.domain.landing import RowAccount, SortedRows, sort_rows
+from ml_pipeline.domain.landing import RowAccount, SortedRows, sort_rows, with_released
 from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
 from ml_pipeline.nights import Night
+from ml_pipeline.operations.delivered import LandingBlockedError, read_delivered
+from ml_pipeline.operations.holds import LandingHeldError, require_usual
+from ml_pipeline.operations.releases import RELEASES, released_rows, releases_digest, releases_of, without_released
 from ml_pipeline.operations.site import Site
 
+__all__ = ["LandedNights", "LandingBlockedError", "LandingHeldError", "land", "stale_landings"]
 
-class LandingBlockedError(RuntimeError):
-    """A night of a source was not landed; nothing of this call was published."""
+# What is asked of a delivery before it lands changes no row of a landed night.
+_NOT_OF_THE_ROWS = {"expected_by", "bounds", "limits", "settle_seconds"}
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,10 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
             that came late belongs to the night of its arrival.
 
     Raises:
-        LandingBlockedError: too many rows break the contract, the account does not balance, or a landed night
-            would change. Names source, night, rule and remedy.
+        LandingBlockedError: too many rows break the contract, the account does not balance, a landed night would
+            change, or rows belong to nights that were landed without them. Names source, night, rule and remedy.
+        LandingHeldError: a night is not like those before it and nobody has accepted it.
+        DeliveryError: a delivery cannot be read.
     """
     contract = site.sql.sources[source]
     table = f"raw/{source}"
@@ -53,11 +61,14 @@ def land(site: Site, source: str, nights: Sequence[Night], *, may_restate: bool 
     unchanged = tuple(night for night in sorted(set(nights)) if night not in set(stale))
     if not stale:
         return LandedNights(source, {}, None, unchanged)
-    sorted_rows = sort_rows(_read(site, contract, stale), contract)
-    accounts = {night: sorted_rows.accounts.get(str(night), RowAccount(0, 0, 0, 0)) for night in stale}
-    _require_acceptable(contract, accounts, sorted_rows)
+    delivered = sort_rows(_read(site, contract, stale), contract)
+    _require_acceptable(contract, _accounts(delivered, stale), delivered)
+    require_usual(site, contract, delivered, [night for night in stale if may_restate or night not in before])
+    released = released_rows(site, contract, stale)
+    sorted_rows = with_released(delivered, released, contract)
+    accounts = _accounts(sorted_rows, stale)
     if not may_restate:
-        _require_same_rows(site, contract, sorted_rows, [night for night in stale if night in before])
+        _require_same_rows(site, contract, sorted_rows, released, [night for night in stale if night in before])
     hashes = _inputs_hashes(site, contract, stale)
     notes = {night: NightInputs(hashes[night], asdict(account)) for night, account in accounts.items()}
     # Quarantine first: if the process dies between the commits, a re-run finds the landed table still old.
@@ -78,27 +89,26 @@ def _inputs_hashes(site: Site, contract: SourceContract, nights: Sequence[Night]
     """What the landing of each night is made from: the delivery, the contract and the night's window."""
     calendar = site.calendar
     shared = json.dumps(
-        [site.connector.fingerprint(contract), contract.model_dump(mode="json", exclude={"expected_by"})],
+        [site.connector.fingerprint(contract), contract.model_dump(mode="json", exclude=_NOT_OF_THE_ROWS)],
         sort_keys=True,
     )
+    releases = releases_of(site.ledger(RELEASES), contract.name)
     return {
-        night: hashlib.sha256(f"{shared}{calendar.known_window(night, night)}".encode()).hexdigest()
+        night: hashlib.sha256(
+            f"{shared}{calendar.known_window(night, night)}{releases_digest(releases, night)}".encode()
+        ).hexdigest()
         for night in set(nights)
     }
 
 
+def _accounts(sorted_rows: SortedRows, nights: Sequence[Night]) -> dict[Night, RowAccount]:
+    return {night: sorted_rows.accounts.get(str(night), RowAccount(0, 0, 0, 0)) for night in nights}
+
+
 def _read(site: Site, contract: SourceContract, nights: Sequence[Night]) -> pa.Table:
     """Rows of ``nights`` in a total order, with the night that each belongs to."""
+    rows = read_delivered(site, contract, nights)
     first, last = min(nights), max(nights)
-    rows = require_shape(site.connector.read(contract, site.calendar.known_window(first, last)), contract)
-    known_at = rows.column(KNOWN_AT)
-    if known_at.null_count:
-        raise LandingBlockedError(
-            f"source {contract.name}: {known_at.null_count} rows have no {KNOWN_AT}, so no night can own them; "
-            "deliver the instant at which each row became known"
-        )
-    belongs = site.calendar.nights_known(known_at.cast(pa.int64()).to_numpy(), first, last)
-    rows = rows.append_column(SCORE_DATE, pa.array(belongs, pa.date32()))
     if len(nights) <= (last - first).days:
         rows = rows.filter(pc.is_in(rows.column(SCORE_DATE), value_set=pa.array(sorted(nights), pa.date32())))
     order = [SCORE_DATE, *contract.key, KNOWN_AT, *contract.column_names]
@@ -122,17 +132,22 @@ def _require_acceptable(
 
 def _rules_broken(sorted_rows: SortedRows, night: Night) -> list[str]:
     nights = sorted_rows.rows.column(SCORE_DATE)
-    return sorted(
-        {f"{broken.column}: {broken.rule}" for broken in sorted_rows.broken if nights[broken.row].as_py() == night}
+    found = Counter(
+        f"{broken.column}: {broken.rule}" for broken in sorted_rows.broken if nights[broken.row].as_py() == night
     )
+    return [f"{rule} ({count} rows)" for rule, count in found.most_common()]
 
 
-def _require_same_rows(site: Site, contract: SourceContract, sorted_rows: SortedRows, nights: Sequence[Night]) -> None:
+def _require_same_rows(
+    site: Site, contract: SourceContract, sorted_rows: SortedRows, released: pa.Table, nights: Sequence[Night]
+) -> None:
     if not nights:
         return
     wanted = pa.array(nights, pa.date32())
     new = sorted_rows.landed.filter(pc.is_in(sorted_rows.landed.column(SCORE_DATE), value_set=wanted))
     old = site.tables.read(f"raw/{contract.name}", nights).select(new.schema.names)
+    # A release is a person's decision, entered with its reason: it alone may add to a landed night.
+    new, old = (without_released(rows, released, contract) for rows in (new, old))
     order = [(name, "ascending") for name in (SCORE_DATE, *contract.key, KNOWN_AT)]
     if not new.sort_by(order).equals(old.sort_by(order)):
         raise LandingBlockedError(
@@ -154,6 +169,20 @@ def _quarantine(sorted_rows: SortedRows) -> pa.Table:
         "rule": [rule.rule for rule in broken],
         "column": [rule.column for rule in broken],
         "value": [rule.value for rule in broken],
-        "content": [json.dumps(row, default=str, sort_keys=True) for row in taken.drop([SCORE_DATE]).to_pylist()],
+        "content": [json.dumps(row, default=str, sort_keys=True) for row in _plain_rows(taken.drop([SCORE_DATE]))],
     }
     return pa.table(columns, schema=QUARANTINE_SCHEMA)
+
+
+def _plain_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """``rows`` as Python values; where an instant lies beyond the years that Python knows, all instants as texts."""
+    try:
+        return list(rows.to_pylist())
+    except (ValueError, OverflowError):
+        texts = {
+            name: texts_of(rows.column(name))
+            if pa.types.is_temporal(rows.column(name).type)
+            else rows.column(name).to_pylist()
+            for name in rows.schema.names
+        }
+        return [dict(zip(texts, values, strict=True)) for values in zip(*texts.values(), strict=True)]

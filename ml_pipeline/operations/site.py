@@ -9,6 +9,7 @@ from ml_pipeline.io.connectors.connector import Connector
 from ml_pipeline.io.connectors.folder import FolderConnector
 from ml_pipeline.io.connectors.nycflights13 import NycFlightsConnector
 from ml_pipeline.io.gated_runner import GatedRunner
+from ml_pipeline.io.hold_ledger import HOLDS, HoldLedger
 from ml_pipeline.io.ledgers import Ledger
 from ml_pipeline.io.mlflow_registry import MlflowRegistry
 from ml_pipeline.io.sql_project import SqlProject, load_sql_project
@@ -80,7 +81,10 @@ def open_site(
     sql = load_sql_project(project_folder)
     connector: Connector
     if sql.project.connector.kind == "folder":
-        connector = FolderConnector(project_folder / (sql.project.connector.path or "."))
+        connector = FolderConnector(
+            project_folder / (sql.project.connector.path or "."), sql.project.calendar(),
+            HoldLedger(Ledger(data / "ledgers" / HOLDS)).accepted_deliveries,
+        )  # fmt: skip
     else:
         connector = NycFlightsConnector()
     return Site(data, sql, TableStore(data), connector, tracking_uri, threads, progress or (lambda _: None))

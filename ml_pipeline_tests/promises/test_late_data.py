@@ -53,7 +53,8 @@ class LaterToo:
 
     def read(self, source: SourceContract, window: KnownWindow) -> pa.Table:
         rows = self.inner.read(source, window)
-        if source.name not in self.later or not window.after < ARRIVAL <= window.until:  # type: ignore[operator]
+        has_begun = window.after is None or window.after < ARRIVAL
+        if source.name not in self.later or not has_begun or window.until < ARRIVAL:
             return rows
         return pa.concat_tables([rows, self.later[source.name].select(rows.schema.names).cast(rows.schema)])
 
