@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.content_hash import content_hash
-from ml_pipeline.io.delta_log import NIGHTS_KEY, read_commit
+from ml_pipeline.io.delta_log import NIGHTS_KEY
 from ml_pipeline.io.duckdb_connections import utc_connection
 from ml_pipeline.io.night_index import NightIndex
-from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.io.published_nights import NightInputs, Publication, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.nights import Night, contiguous_runs
 
 if TYPE_CHECKING:
@@ -135,14 +135,17 @@ class TableStore:
         folder = self.path(table)
         return [folder / name for name in self._index.files(table, version=version, wanted=nights)]
 
-    def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
-        """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
-        folder, found = self.path(table), []
-        for version in range(self.version(table) + 1):
-            files = sorted(folder / name for _, name in read_commit(folder, version).added)
-            if kept := [file for file in files if file.exists()]:
-                found.append((version, kept))
-        return found
+    def every_file(self, table: str) -> list[tuple[int, Path]]:
+        """Each file that was ever part of ``table`` and is still kept, with the commit that added it, in night order."""
+        if not self.exists(table):
+            return []
+        folder = self.path(table)
+        files = [(version, folder / name) for _, name, version in self._index.every_file(table)]
+        return [(version, file) for version, file in files if file.exists()]
+
+    def publications(self, table: str) -> list[Publication]:
+        """Every time that a night of ``table`` was published, in night order and then in time."""
+        return self._index.publications(table) if self.exists(table) else []
 
     def read(
         self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None, *, version: int | None = None
