@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_analysts import explain, export
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote
 from ml_pipeline.cli_reproduce import reproduce
@@ -21,6 +22,8 @@ def main(context: click.Context) -> None:
     context.obj = lambda: _site(Settings())
 
 
+main.add_command(explain)
+main.add_command(export)
 main.add_command(features)
 main.add_command(promote)
 main.add_command(reproduce)
