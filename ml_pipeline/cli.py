@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ml_pipeline.cli_analysts import explain, export
+from ml_pipeline.cli_analysts import data_docs, explain, export
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote
 from ml_pipeline.cli_reproduce import reproduce
@@ -22,6 +22,7 @@ def main(context: click.Context) -> None:
     context.obj = lambda: _site(Settings())
 
 
+main.add_command(data_docs)
 main.add_command(explain)
 main.add_command(export)
 main.add_command(features)

@@ -42,7 +42,7 @@ def export(open_site: "Callable[[], Site]", asked: str, target: Path, max_rows: 
 
 
 @click.command()
-@click.option("--key", required=True, help="One row: carrier=UA,flight=1545 … as many columns of the key as it takes.")
+@click.option("--key", required=True, help="column=value of one row; several, with commas, as many as it takes.")
 @click.option("--night", required=True, type=_NIGHT, help="The scored night.")
 @click.option(
     "--features", "leading", default=5, show_default=True, help="Features shown with the landed rows behind them."
@@ -105,3 +105,32 @@ def _rows(rows: "VisibleRows") -> Iterator[str]:
     agreeing = f", {rows.matching_rows:,} with the same {', '.join(rows.matched_by)}" if rows.matched_by else ""
     yield f"      {rows.source} (version {rows.version}, {within}): {rows.rows:,} rows known{agreeing}"
     yield from ("        " + ", ".join(f"{name}={value}" for name, value in row.items()) for row in rows.newest)
+
+
+@click.command("data-docs")
+@click.option("--night", required=True, type=_NIGHT, help="The scored night.")
+@click.pass_obj
+def data_docs(open_site: "Callable[[], Site]", night: datetime) -> None:
+    """Judge a night by Great Expectations too and write its Data Docs; exit code 1 if it is blocked or the two differ."""
+    from ml_pipeline.io.model_bundle import BundleError
+    from ml_pipeline.operations.data_docs import write_docs
+    from ml_pipeline.operations.expect import judge_expectations
+
+    site = open_site()
+    try:
+        (judged,) = judge_expectations(site, [night.date()]).by_night.values()
+        docs = write_docs(site, night.date(), judged)
+    except (BundleError, LookupError, ValueError) as error:
+        raise click.ClickException(error.args[0] if isinstance(error, LookupError) else str(error)) from error
+    for each in judged:
+        blocking = sum(one.bound.severity == "blocking" for one in each.unmet)
+        warnings = len(each.unmet) - blocking
+        click.echo(
+            f"{each.asset.name}: {len(each.judgements)} expectations, {blocking} blocking and {warnings} warnings not met"
+        )
+        for one in each.unmet:
+            click.echo(f"  {one.in_words}")
+    for text in docs.disagreements:
+        click.echo(f"DISAGREEMENT: {text}")
+    click.echo(f"{docs.index}")
+    sys.exit(1 if docs.disagreements or any(each.is_blocked for each in judged) else 0)

@@ -13,6 +13,7 @@ from ml_pipeline.contracts.tables import (
     BACKTEST_SCHEMA,
     DECISION_SCHEMA,
     DRIFT_SCHEMA,
+    EXPECTATIONS_SCHEMA,
     LABEL_TYPES,
     LATE_ARRIVALS_SCHEMA,
     PERFORMANCE_SCHEMA,
@@ -117,6 +118,11 @@ def _monitoring(site: Site) -> list[View]:
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
         ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),
+        (
+            "expectations",
+            EXPECTATIONS_SCHEMA,
+            "What a night was expected to look like by the nights before, and what was found.",
+        ),
         ("backtest", BACKTEST_SCHEMA, "What models of earlier months would have done, beside simple ones."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )

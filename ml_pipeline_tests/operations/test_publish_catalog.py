@@ -19,7 +19,7 @@ left join features on scores.score_date = features.score_date and scores.order_i
 """
 VIEWS = {
     "scores", "score_publications", "score_revisions", "labels", "orders", "returns", "products", "performance", "drift",
-    "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements", "backtest",
+    "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements", "backtest", "expectations",
 }  # fmt: skip
 
 
