@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_analysts import data_docs, explain, export
 from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import promote, rollback
@@ -27,6 +28,9 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(card)
+main.add_command(data_docs)
+main.add_command(explain)
+main.add_command(export)
 main.add_command(features)
 main.add_command(promote)
 main.add_command(recover)

@@ -156,3 +156,18 @@ BACKTEST_SCHEMA = pa.schema(
         pa.field("model_gain_high", pa.float64()),
     ]
 )
+
+EXPECTATIONS_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("data_asset", pa.string()),
+        pa.field("expectation", pa.string()),
+        pa.field("column", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("observed", pa.float64()),
+        pa.field("lower", pa.float64()),
+        pa.field("upper", pa.float64()),
+        pa.field("nights_of_history", pa.int64()),
+        pa.field("is_met", pa.bool_()),
+    ]
+)

@@ -12,6 +12,7 @@ import dagster as dg
 from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
+from ml_pipeline.operations.expect import stale_expectations
 from ml_pipeline.operations.land import stale_landings
 from ml_pipeline.operations.late_arrivals import stale_late_arrivals
 from ml_pipeline.operations.mature import stale_performance
@@ -59,6 +60,8 @@ def stages(site: Site) -> list[Stage]:
         Stage("judge matured nights", "judging", ("monitoring/performance", "monitoring/calibration"),
               partial(_unjudged, site, matured)),
         Stage("measure drift", "watching", ("monitoring/drift",), partial(stale_drift, site, scored)),
+        Stage("hold against expectations", "watching", ("monitoring/expectations",),
+              partial(stale_expectations, site, scored)),
         Stage("decide on retraining", "watching", ("monitoring/retraining_decisions",), partial(stale_decisions, site, scored)),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from ml_pipeline.contracts import column_descriptions
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.defs.audits import SCORE_AUDITS, audit_specs, audited
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
@@ -11,22 +12,7 @@ from ml_pipeline.operations.score import SCORES, score
 
 FIT_TO_PUBLISH = "fit_to_publish"
 
-_DESCRIPTIONS = {
-    "cutoff_at": "The instant at which the night stopped knowing (UTC).",
-    "score": "What the trees say, before calibration.",
-    "probability": "The calibrated probability.",
-    "rank": "Rank within the night, 1 for the highest probability.",
-    "decision": "Whether the probability reaches the threshold.",
-    "threshold": "The probability from which acting is cheaper, by the costs of the project.",
-    "reason_1": "The feature that moved the score most, in words.",
-    "reason_2": "The second such feature.",
-    "reason_3": "The third such feature.",
-    "served_by": "Who answered: champion, previous_champion or baseline.",
-    "model_name": "Name in the registry.",
-    "model_version": "The model bundle.",
-    "feature_set_version": "The version of the features.",
-    "backfill_policy": "Which model a backfilled night is given.",
-}
+_DESCRIPTIONS = column_descriptions.SCORES
 _COLUMNS = entity_columns() + [
     (field.name, str(field.type), _DESCRIPTIONS[field.name])
     for field in scores_schema([])

@@ -1,4 +1,4 @@
-"""The analysts' door: ``warehouse.duckdb`` and ``views.sql``, views over the explicit files of one version.
+"""The analysts' door: ``warehouse.duckdb`` and ``views.sql``, views and macros over the explicit files of one version.
 
 A glob over a live table is not safe with DuckDB, whatever the rename trick: a query opens a path twice and lists a glob
 twice. A literal file list is a snapshot. The database is built aside, closed, fsynced and renamed over the old one, so a
@@ -6,10 +6,11 @@ reader has the old catalog or the new one, and nobody who queries can block the 
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from ml_pipeline.io.duckdb_connections import utc_connection
@@ -22,16 +23,27 @@ VIEWS = "views.sql"
 
 @dataclass(frozen=True)
 class View:
-    """A view by name: its select, and what it holds in one sentence."""
+    """A view by name: its select, what it holds in one sentence, and what its columns mean."""
 
     name: str
     sql: str
     comment: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def files_select(files: Sequence[Path], schema: pa.Schema) -> str:
-    """A select over exactly ``files``, or one without rows of the same columns."""
-    columns = ", ".join(f'"{name}"' for name in schema.names)
+@dataclass(frozen=True)
+class Macro:
+    """A table function by name: its parameters, its select over views, and what it answers in one sentence."""
+
+    name: str
+    parameters: tuple[str, ...]
+    sql: str
+    comment: str
+
+
+def files_select(files: Sequence[Path], schema: pa.Schema, *, is_named: bool = False) -> str:
+    """A select over exactly ``files``, or one without rows of the same columns; ``is_named`` adds the file of each row."""
+    columns = ", ".join([*(f'"{name}"' for name in schema.names), *(["filename"] if is_named else [])])
     if not files:
         typed = ", ".join(f'null::{_sql_type(field.type)} as "{field.name}"' for field in schema)
         return f"select {typed} where false"
@@ -60,19 +72,22 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def write_catalog(root: Path, views: Sequence[View]) -> bool:
-    """Publish ``views``, each may read those before it; False if the catalog says the same already.
+def write_catalog(root: Path, entries: Sequence[View | Macro]) -> bool:
+    """Publish ``entries``, each may read those before it; False if the catalog says the same already.
 
-    ``views.sql`` holds the same views for a session that is open already.
+    ``views.sql`` holds the same for a session that is open already.
+
+    Raises:
+        ValueError: a column is described that its view does not have, or DuckDB refuses an entry.
     """
-    session = "".join(f"create or replace temp view {identifier(view.name)} as {view.sql};\n" for view in views)
+    session = "".join(f"{statement};\n" for entry in entries for statement in _statements(entry, "or replace temp "))
     warehouse = root / WAREHOUSE
     with exclusive_lock(root / "locks" / "catalog.lock"):
         if warehouse.exists() and (root / VIEWS).exists() and (root / VIEWS).read_text(encoding="utf-8") == session:
             return False
         aside = root / f".{WAREHOUSE}.{os.getpid()}.aside"
         aside.unlink(missing_ok=True)
-        _build(aside, views)
+        _build(aside, entries)
         sync_file(aside)
         aside.chmod(0o444)
         # A log left by somebody who opened the old file for writing would make the new one unreadable.
@@ -82,15 +97,36 @@ def write_catalog(root: Path, views: Sequence[View]) -> bool:
         return True
 
 
-def _build(path: Path, views: Sequence[View]) -> None:
+def _build(path: Path, entries: Sequence[View | Macro]) -> None:
     with utc_connection() as connection:
         connection.execute(f"attach {quoted(str(path))} as built")
         connection.execute("use built")
-        for view in views:
-            connection.execute(f"create view {identifier(view.name)} as {view.sql}")
-            connection.execute(f"comment on view {identifier(view.name)} is {quoted(view.comment)}")
+        # One transaction: each statement on its own would write and sync the log, 2 ms for each column's comment.
+        connection.execute("begin")
+        for entry in entries:
+            try:
+                for statement in _statements(entry, ""):
+                    connection.execute(statement)
+            except duckdb.Error as error:
+                raise ValueError(f"the catalog's {entry.name} cannot be made: {error}") from error
+        connection.execute("commit")
         connection.execute("use memory")
         connection.execute("detach built")
+
+
+def _statements(entry: View | Macro, how: str) -> list[str]:
+    name = identifier(entry.name)
+    if isinstance(entry, Macro):
+        call = f"{name}({', '.join(entry.parameters)})"
+        return [
+            f"create {how}macro {call} as table {entry.sql}",
+            f"comment on macro table {name} is {quoted(entry.comment)}",
+        ]
+    return [
+        f"create {how}view {name} as {entry.sql}",
+        f"comment on view {name} is {quoted(entry.comment)}",
+        *(f"comment on column {name}.{identifier(column)} is {quoted(text)}" for column, text in entry.columns.items()),
+    ]
 
 
 def _sql_type(kind: pa.DataType) -> str:

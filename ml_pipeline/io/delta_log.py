@@ -20,12 +20,14 @@ class Commit:
     """Attributes:
     added, removed: (night, path below the table's folder) of each file, sorted; writers leave them in any order.
     nights: what the publisher noted of each night that it replaced, by ISO night.
+    written_at_ms: the writer's clock at the commit, milliseconds since 1970.
     """
 
     version: int
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
     nights: dict[str, Any]
+    written_at_ms: int
 
 
 def commit_path(folder: Path, version: int) -> Path:
@@ -52,10 +54,9 @@ def fingerprint(folder: Path, version: int) -> str:
 def read_commit(folder: Path, version: int) -> Commit:
     """Commit ``version`` of the table in ``folder``."""
     actions = [json.loads(line) for line in commit_path(folder, version).read_text(encoding="utf-8").splitlines()]
-    noted = [action["commitInfo"].get(NIGHTS_KEY, "{}") for action in actions if "commitInfo" in action]
-    return Commit(
-        version, _files(actions, "add"), _files(actions, "remove"), json.loads(noted[0]) if noted else {}
-    )  # fmt: skip
+    told: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    nights = json.loads(told.get(NIGHTS_KEY, "{}"))
+    return Commit(version, _files(actions, "add"), _files(actions, "remove"), nights, int(told.get("timestamp", 0)))
 
 
 def _files(actions: list[dict[str, Any]], kind: str) -> tuple[tuple[str, str], ...]:

@@ -14,11 +14,12 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ml_pipeline.io.delta_log import commit_path, fingerprint, read_commit
-from ml_pipeline.io.published_nights import PublishedNight
+from ml_pipeline.io.published_nights import Publication, PublishedNight
 from ml_pipeline.nights import Night
 
 _TABLES = """
@@ -29,6 +30,8 @@ create table if not exists nights (
 create table if not exists files (
     table_name text, night text, path text, added integer, removed integer,
     primary key (table_name, night, path)) without rowid;
+create table if not exists commits (
+    table_name text, version integer, published_at_ms integer, primary key (table_name, version)) without rowid;
 create table if not exists built_from (
     table_name text, night text, content_hash text, inputs_hash text,
     primary key (table_name, night, content_hash)) without rowid;
@@ -51,7 +54,16 @@ select night, path from files
 where table_name = ? and added <= ? and (removed is null or removed > ?) and night between ? and ?
 order by night, path
 """
+_EVERY_FILE = "select night, path, added from files where table_name = ? order by night, added, path"
+_PUBLICATIONS = """
+select version, published_at_ms, night, rows
+from nights inner join commits using (table_name, version)
+where table_name = ?
+order by night, version
+"""
 _NEWEST = 1 << 62
+# An index of an earlier make is read anew: it lacks what this one is asked for.
+_MAKE = "2"
 
 Answer = TypeVar("Answer")
 
@@ -90,9 +102,16 @@ class NightIndex:
         chosen = None if wanted is None else {str(night) for night in wanted}
         return [path for night, path in found if chosen is None or night in chosen]
 
-    def every_file(self, table: str) -> list[str]:
-        """Paths, below the table's folder, of every file that a commit ever added, also of those replaced since."""
-        return [path for (path,) in self._ask_of(table, "select path from files where table_name = ?", (table,))]
+    def every_file(self, table: str) -> list[tuple[str, str, int]]:
+        """(night, path, version that added it) of every file that was ever part of ``table``."""
+        return [(night, path, added) for night, path, added in self._ask_of(table, _EVERY_FILE, (table,))]
+
+    def publications(self, table: str) -> list[Publication]:
+        """Every time that a night of ``table`` was published, also with no row, in night order and then in time."""
+        return [
+            Publication(version, _instant(at), Night.fromisoformat(night), rows)
+            for version, at, night, rows in self._ask_of(table, _PUBLICATIONS, (table,))
+        ]
 
     def remember(self, table: str, inputs_hashes: Mapping[tuple[Night, str], str]) -> None:
         """Note that the content (a hash) of these nights also comes from these inputs."""
@@ -140,22 +159,35 @@ def _bounds(wanted: Sequence[Night] | None) -> tuple[str, str]:
 def _catch_up(connection: sqlite3.Connection, table: str, folder: Path) -> int:
     """Read the commits that are not known yet; returns the version of the newest one."""
     known = connection.execute("select version, fingerprint from watermarks where table_name = ?", (table,)).fetchone()
-    version = known[0] if known and fingerprint(folder, known[0]) == known[1] else -1
+    version = known[0] if known and _fingerprint(folder, known[0]) == known[1] else -1
     if known and version == -1:
-        for name in ("nights", "files", "watermarks"):
+        for name in ("nights", "files", "commits", "watermarks"):
             connection.execute(f"delete from {name} where table_name = ?", (table,))
     newest = version
     while commit_path(folder, newest + 1).exists():
         newest += 1
         _take(connection, table, folder, newest)
     if newest > version:
-        entry = (table, newest, fingerprint(folder, newest))
+        entry = (table, newest, _fingerprint(folder, newest))
         connection.execute("insert or replace into watermarks values (?, ?, ?)", entry)
     return newest
 
 
+def _fingerprint(folder: Path, version: int) -> str:
+    return f"{_MAKE} {fingerprint(folder, version)}"
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
 def _take(connection: sqlite3.Connection, table: str, folder: Path, version: int) -> None:
     commit = read_commit(folder, version)
+    # A clock that went back does not put a later commit before an earlier one (Delta's reader mends it in the same way).
+    connection.execute(
+        "insert into commits select ?, ?, max(?, coalesce(max(published_at_ms), 0)) from commits where table_name = ?",
+        (table, version, commit.written_at_ms, table),
+    )
     connection.executemany(
         "update files set removed = ? where table_name = ? and night = ? and path = ?",
         [(version, table, night, path) for night, path in commit.removed],

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from ml_pipeline.nights import Night
 
@@ -16,6 +17,16 @@ class PublishedNight:
     inputs_hash: str
     rows: int
     facts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One time that a night was published: in which commit, when, and with how many rows."""
+
+    revision: int
+    published_at: datetime
+    night: Night
+    rows: int
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ import pyarrow as pa
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
-from ml_pipeline.io.delta_log import NIGHTS_KEY, fingerprint, read_commit
+from ml_pipeline.io.delta_log import NIGHTS_KEY, fingerprint
 from ml_pipeline.io.duckdb_connections import file_reader
 from ml_pipeline.io.locks import shared_lock
 from ml_pipeline.io.night_index import NightIndex
-from ml_pipeline.io.published_nights import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.io.published_nights import NightInputs, Publication, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.io.row_order import in_order
 from ml_pipeline.nights import Night, contiguous_runs
 
@@ -76,7 +76,7 @@ class TableStore:
     def uncommitted_files(self, table: str) -> list[Path]:
         """What no commit of ``table`` ever named; to be asked by the only holder of ``publishing_lock``."""
         folder = self.path(table)
-        named = {folder / name for name in self._index.every_file(table)}
+        named = {folder / name for _, name, _ in self._index.every_file(table)}
         # A file that is being written bears a number sign; checkpoints of the log lie beside it and are none of ours.
         found = [*folder.glob(f"{SCORE_DATE}=*/*.parquet"), *folder.glob("*/*#[0-9]*")]
         return sorted(path for path in found if path not in named)
@@ -164,14 +164,17 @@ class TableStore:
         folder = self.path(table)
         return [folder / name for name in self._index.files(table, version=version, wanted=nights)]
 
-    def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
-        """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
-        folder, found = self.path(table), []
-        for version in range(self.version(table) + 1):
-            files = sorted(folder / name for _, name in read_commit(folder, version).added)
-            if kept := [file for file in files if file.exists()]:
-                found.append((version, kept))
-        return found
+    def every_file(self, table: str) -> list[tuple[int, Path]]:
+        """Each file that was ever part of ``table`` and is still kept, with the commit that added it, in night order."""
+        if not self.exists(table):
+            return []
+        folder = self.path(table)
+        files = [(version, folder / name) for _, name, version in self._index.every_file(table)]
+        return [(version, file) for version, file in files if file.exists()]
+
+    def publications(self, table: str) -> list[Publication]:
+        """Every time that a night of ``table`` was published, in night order and then in time."""
+        return self._index.publications(table) if self.exists(table) else []
 
     def read(
         self, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None, *, version: int | None = None

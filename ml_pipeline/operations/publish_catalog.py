@@ -1,18 +1,21 @@
 """Rebuilds the analysts' catalog from what is published now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
-from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
+from ml_pipeline.contracts.column_descriptions import described
+from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON, SCORE_DATE
+from ml_pipeline.contracts.sql_models import FeatureContract, load_model_contracts
 from ml_pipeline.contracts.tables import (
     BACKTEST_SCHEMA,
     CALIBRATION_SCHEMA,
     DECISION_SCHEMA,
     DRIFT_SCHEMA,
+    EXPECTATIONS_SCHEMA,
     LABEL_TYPES,
     LATE_ARRIVALS_SCHEMA,
     PERFORMANCE_SCHEMA,
@@ -22,6 +25,8 @@ from ml_pipeline.contracts.tables import (
 )
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
+from ml_pipeline.operations.catalog_marts import mart_views
+from ml_pipeline.operations.catalog_scores import score_views
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
 
@@ -38,13 +43,13 @@ class _Published:
 
     table: str
     schema: pa.Schema
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish_catalog(site: Site) -> bool:
     """Write ``warehouse.duckdb`` and ``views.sql``; False if nothing has changed since."""
     views = [
-        _table_view(site, "scores", _Published("scores", _scores_schema(site)), "What was scored, as it stands now."),
-        _revisions(site),
+        *score_views(site, scores_schema(_key_fields(site)), _key_words(site)),
         _labels(site),
         *_sources(site),
         *_monitoring(site),
@@ -52,13 +57,7 @@ def publish_catalog(site: Site) -> bool:
         _quarantine(site),
         _promotions(site),
     ]
-    return write_catalog(site.data, [*views, *_marts(site)])
-
-
-def _scores_schema(site: Site) -> pa.Schema:
-    if site.tables.exists("scores"):
-        return site.tables.schema("scores")
-    return scores_schema(_key_fields(site))
+    return write_catalog(site.data, [*views, *mart_views(site.sql.folder / "marts")])
 
 
 def _key_fields(site: Site) -> list[pa.Field]:
@@ -67,21 +66,19 @@ def _key_fields(site: Site) -> list[pa.Field]:
     return [fields[name] for name in site.project.entity_key]
 
 
+def _key_words(site: Site) -> dict[str, str]:
+    """What the sources say of the columns of the entity key."""
+    words = {column.name: column.description for source in site.sql.sources.values() for column in source.columns}
+    return {name: words[name] for name in site.project.entity_key}
+
+
 def _table_view(site: Site, name: str, published: _Published, comment: str) -> View:
     exists = site.tables.exists(published.table)
     schema = site.tables.schema(published.table) if exists else published.schema
-    return View(name, files_select(site.tables.files(published.table), schema), comment)
-
-
-def _revisions(site: Site) -> View:
-    """All that was ever said: each file of the log with the version that published it and the one that replaced it."""
-    selects = []
-    schema = _scores_schema(site)
-    for version, files in site.tables.revisions("scores"):
-        rows = files_select(files, schema)
-        selects.append(f"select {version} as revision, * from ({rows})")
-    body = " union all ".join(selects) or f"select 0::bigint as revision, * from ({files_select([], schema)})"
-    return View("score_revisions", body, "Every row ever published to scores, by the revision that published it.")
+    columns = described(schema.names) | {
+        name: published.words[name] for name in schema.names if name in published.words
+    }
+    return View(name, files_select(site.tables.files(published.table), schema), comment, columns)
 
 
 def _labels(site: Site) -> View:
@@ -94,7 +91,8 @@ def _labels(site: Site) -> View:
         f"select * rename ({SCORE_DATE} as known_on) from ({rows}) qualify row_number() over "
         f"(partition by {key}, labelled_date order by {SCORE_DATE} desc, label_known_at desc) = 1"
     )
-    return View("labels", body, "Labels as last known; known_on is the night that learned them.")
+    columns = {KNOWN_ON: "The night that learned it.", **_key_words(site), **described(LABEL_TYPES)}
+    return View("labels", body, "Labels as last known; known_on is the night that learned them.", columns)
 
 
 def _sources(site: Site) -> list[View]:
@@ -106,7 +104,8 @@ def _sources(site: Site) -> list[View]:
             f"select * rename ({SCORE_DATE} as known_on) from ({rows}) qualify row_number() over "
             f"(partition by {', '.join(contract.key)} order by {SCORE_DATE} desc, {KNOWN_AT} desc) = 1"
         )
-        views.append(View(name, body, f"{contract.description} As last known."))
+        columns = {KNOWN_ON: "The night that landed it.", **{each.name: each.description for each in contract.columns}}
+        views.append(View(name, body, f"{contract.description} As last known.", columns))
     return views
 
 
@@ -121,6 +120,11 @@ def _monitoring(site: Site) -> list[View]:
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
         ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),
+        (
+            "expectations",
+            EXPECTATIONS_SCHEMA,
+            "What a night was expected to look like by the nights before, and what was found.",
+        ),
         ("backtest", BACKTEST_SCHEMA, "What models of earlier months would have done, beside simple ones."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
@@ -132,22 +136,36 @@ def _promotions(site: Site) -> View:
     rows = json_select(site.ledger("promotions").paths(), _PROMOTION_COLUMNS)
     kind = "coalesce(kind, if(judged_on is null, 'override', 'verdict'))"
     body = f"select * replace ({kind} as kind) from ({rows})"
-    return View("promotions", body, "Every verdict of the gate, override and rollback, with reasons and numbers.")
+    words = described(_PROMOTION_COLUMNS)
+    return View(
+        "promotions", body, "Every verdict of the gate, override and rollback, with reasons and numbers.", words
+    )
 
 
 def _features(site: Site) -> View:
     """The features that the champion is served with; without one that can be read, those of the present SQL."""
     champion = current_champion(site)
-    table = features_table(site.sql)
+    table, features = features_table(site.sql), site.sql.features
     # A champion that is missing or damaged must not keep its rollback, or the gate's "no", from being seen.
     with suppress(BundleError, OSError, KeyError):
         if champion is not None:
             manifest = read_manifest(site.models / champion / MANIFEST)
             table = f"features/{manifest['feature_set_version']}"
+            if table != features_table(site.sql):
+                features = _features_of(site.models / champion / "feature_set" / "features")
     kinds = {"category": pa.string(), "number": pa.float64()}
     columns = [pa.field(feature.name, kinds[feature.type]) for feature in site.sql.features]
     empty = pa.schema([pa.field(SCORE_DATE, pa.date32()), *_key_fields(site), *columns])
-    return _table_view(site, "features", _Published(table, empty), f"What each night knew: {table}.")
+    words = _key_words(site) | {each.name: _in_words(each) for each in features}
+    return _table_view(site, "features", _Published(table, empty, words), f"What each night knew: {table}.")
+
+
+def _features_of(folder: Path) -> tuple[FeatureContract, ...]:
+    return tuple(column for model in load_model_contracts(folder).values() for column in model.columns)
+
+
+def _in_words(feature: FeatureContract) -> str:
+    return f"{feature.description} Window: {feature.window}; unit: {feature.unit or feature.type}."
 
 
 def _quarantine(site: Site) -> View:
@@ -159,17 +177,5 @@ def _quarantine(site: Site) -> View:
     body = (
         " union all ".join(selects) or f"select ''::varchar as source, * from ({files_select([], QUARANTINE_SCHEMA)})"
     )
-    return View("quarantine", body, "Rows that broke their contract: rule, column, value and the row itself.")
-
-
-def _marts(site: Site) -> list[View]:
-    """The use case's own views over the published ones, in name order."""
-    paths: list[Path] = sorted((site.sql.folder / "marts").glob("*.sql"))
-    return [
-        View(path.stem, path.read_text(encoding="utf-8").strip().rstrip(";"), _first_comment(path)) for path in paths
-    ]
-
-
-def _first_comment(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return lines[0].removeprefix("--").strip() if lines and lines[0].startswith("--") else path.stem
+    columns = described(["source", *QUARANTINE_SCHEMA.names]) | {"value": "The value that broke it."}
+    return View("quarantine", body, "Rows that broke their contract: rule, column, value and the row itself.", columns)

@@ -6,7 +6,7 @@ from ml_pipeline.defs.project import sql_project
 
 ASSETS = {
     "features", "labels", "trained_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
-    "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration",
+    "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
 }  # fmt: skip
 JOBS = {"nightly_scoring", "ingestion", "feature_building", "retraining", "scoring", "judging", "watching"}
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
+from ml_pipeline.io.catalog import Macro, View, files_select, json_select, quoted, write_catalog
 from ml_pipeline.io.ledgers import Ledger
 from ml_pipeline_tests.processes import start_python
 
@@ -124,6 +124,37 @@ def test_a_path_is_only_a_path_whatever_its_letters(tmp_path: Path, name: str) -
     root.mkdir()
     publish(root, parquet(root, 1.0))
     assert ask(root, "select sum(value) from scores") == [(2.0,)]
+
+
+def test_a_macro_and_the_meaning_of_columns_come_with_both_doors(tmp_path: Path) -> None:
+    entries = [
+        View("scores", files_select([parquet(tmp_path, 1.0), parquet(tmp_path, 2.0, "2024-05-06")], SCHEMA), "Scores.",
+             {"value": "What it's worth."}),
+        Macro("scores_on", ("night",), "select * from scores where score_date = night::date", "One night's."),
+    ]  # fmt: skip
+    write_catalog(tmp_path, entries)
+    asked = "select value from scores_on('2024-05-06')"
+    session = duckdb.connect()
+    session.execute((tmp_path / "views.sql").read_text())
+    assert ask(tmp_path, asked) == [(2.0,), (2.0,)] == session.sql(asked).fetchall()
+    told = "select comment from duckdb_columns() where table_name = 'scores' and column_name = 'value'"
+    assert ask(tmp_path, told) == [("What it's worth.",)] == session.sql(told).fetchall()
+    assert ask(tmp_path, "select comment from duckdb_functions() where function_name = 'scores_on'") == [
+        ("One night's.",)
+    ]
+
+
+def test_what_only_a_comment_says_is_published_too(tmp_path: Path) -> None:
+    assert write_catalog(tmp_path, [View("one", "select 1 as n", "One.", {"n": "A number."})])
+    assert write_catalog(tmp_path, [View("one", "select 1 as n", "One.", {"n": "The number."})])
+    assert ask(tmp_path, "select comment from duckdb_columns() where column_name = 'n'") == [("The number.",)]
+
+
+def test_a_column_that_a_view_does_not_have_cannot_be_described_and_the_old_catalog_stays(tmp_path: Path) -> None:
+    publish(tmp_path, parquet(tmp_path, 1.0))
+    with pytest.raises(ValueError, match="the catalog's one cannot be made.*typo"):
+        write_catalog(tmp_path, [View("one", "select 1 as n", "One.", {"typo": "A number."})])
+    assert ask(tmp_path, "select count(*) from scores") == [(2,)]
 
 
 @pytest.mark.parametrize("comment", ["it's", "'; drop view scores; --", 'say "yes"'])

@@ -1,12 +1,16 @@
 """The index never says anything else than the logs, whatever happens to either."""
 
+import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ml_pipeline.io.night_index import NightIndex
@@ -129,3 +133,53 @@ def test_a_busy_index_is_not_taken_for_a_broken_one(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         index._ask(ask_while_locked)
     assert index.path.read_bytes() == before
+
+
+def test_every_publication_is_told_with_its_instant_also_an_empty_one(store: TableStore) -> None:
+    publish(store, NIGHTS[1], 1.0)
+    publish(store, NIGHTS[0], 1.0)
+    store.publish("raw/orders", store.read("raw/orders", []), {NIGHTS[1]: NightInputs("", {})}, key=["value"])
+    told = store.publications("raw/orders")
+    logged = {
+        version: json.loads(
+            (store.path("raw/orders") / "_delta_log" / f"{version:020}.json").read_text().splitlines()[0]
+        )
+        for version in range(4)
+    }
+    assert [(each.night, each.rows) for each in told] == [(NIGHTS[0], 1), (NIGHTS[1], 1), (NIGHTS[1], 0)]
+    for each in told:
+        milliseconds = logged[each.revision]["commitInfo"]["timestamp"]
+        assert each.published_at == datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    assert store.publications("raw/nothing") == [] == store.every_file("raw/nothing")
+
+
+def test_files_that_were_replaced_are_told_with_the_commit_that_added_them_as_long_as_they_are_kept(
+    store: TableStore,
+) -> None:
+    publish(store, NIGHTS[0], 1.0)
+    publish(store, NIGHTS[0], 2.0)
+    old, new = store.every_file("raw/orders")
+    assert [pq.read_table(file)["value"].to_pylist() for _, file in (old, new)] == [[1.0], [2.0]]
+    assert old[0] < new[0]
+    old[1].unlink()
+    assert store.every_file("raw/orders") == [new]
+
+
+def test_a_clock_that_goes_back_puts_no_commit_before_an_earlier_one(store: TableStore) -> None:
+    publish(store, NIGHTS[0], 1.0)
+    publish(store, NIGHTS[0], 2.0)
+    path = store.path("raw/orders") / "_delta_log" / f"{store.version('raw/orders'):020}.json"
+    path.write_text(re.sub(r'"timestamp":\d+', '"timestamp":1', path.read_text()))
+    lose_the_index(store)
+    first, second = store.publications("raw/orders")
+    assert first.revision < second.revision
+    assert first.published_at == second.published_at
+
+
+def test_an_index_of_an_earlier_make_is_read_anew(store: TableStore) -> None:
+    publish(store, NIGHTS[0], 1.0)
+    expected = store.publications("raw/orders")
+    with closing(sqlite3.connect(store.root / "night_index.sqlite")) as connection, connection:
+        connection.execute("drop table commits")
+        connection.execute("update watermarks set fingerprint = substr(fingerprint, 3)")
+    assert store.publications("raw/orders") == expected != []

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -18,8 +18,9 @@ inner join labels on scores.score_date = labels.labelled_date and scores.order_i
 left join features on scores.score_date = features.score_date and scores.order_id = features.order_id
 """
 VIEWS = {
-    "scores", "score_revisions", "labels", "orders", "returns", "products", "performance", "calibration", "drift",
-    "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements", "backtest",
+    "scores", "score_publications", "score_revisions", "labels", "orders", "returns", "products", "performance",
+    "calibration", "drift", "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements",
+    "backtest", "expectations",
 }  # fmt: skip
 
 
@@ -39,6 +40,10 @@ def test_every_promised_view_is_there_with_a_comment_and_can_be_read(scored_shop
     found = dict(ask(scored_shop, "select view_name, comment from duckdb_views() where not internal"))
     assert set(found) == VIEWS
     assert all(found.values())
+    bare = ask(
+        scored_shop, "select table_name, column_name from duckdb_columns() where not internal and comment is null"
+    )  # fmt: skip
+    assert bare == []
     counts = {name: ask(scored_shop, f"select count(*) from {name}")[0][0] for name in sorted(VIEWS)}
     assert (counts["scores"], counts["score_revisions"], counts["promotions"], counts["quarantine"]) == (320, 320, 1, 2)
     assert counts["performance"] == 48
@@ -88,6 +93,36 @@ def test_what_was_said_before_can_still_be_read(scored_shop_copy: Site) -> None:
     )
     assert [(count, is_new) for _, count, is_new in said] == [(40, False), (40, True)]
     assert ask(site, f"select distinct probability from scores where score_date = '{night}'") == [(0.5,)]
+
+
+def test_what_was_said_at_an_instant_can_be_asked_also_of_a_night_that_was_published_empty(
+    scored_shop_copy: Site,
+) -> None:
+    site, (restated, emptied) = scored_shop_copy, SHOP_SCORED[:2]
+    asked = "select score_date, order_id, probability from {} order by all"
+    before = ask(site, asked.format("scores"))
+    rows = site.tables.read("scores", [restated])
+    other = rows.set_column(rows.schema.get_field_index("probability"), "probability", [[0.5] * rows.num_rows])
+    site.tables.publish("scores", other, {restated: NightInputs("", {})}, key=["order_id"])
+    site.tables.publish("scores", other.slice(0, 0), {emptied: NightInputs("", {})}, key=["order_id"])
+    publish_catalog(site)
+    instants = sorted({each.published_at for each in site.tables.publications("scores")})
+    assert len(instants) == 3
+    said = [ask(site, asked.format(f"scores_as_published_on('{instant.isoformat()}')")) for instant in instants]
+    assert said[0] == before
+    assert said[1] == sorted([row for row in before if row[0] != restated] + [
+        (restated, row["order_id"], 0.5) for row in rows.to_pylist()
+    ])  # fmt: skip
+    assert said[2] == [row for row in said[1] if row[0] != emptied] == ask(site, asked.format("scores"))
+    just_before = instants[0] - timedelta(milliseconds=1)
+    assert ask(site, asked.format(f"scores_as_published_on('{just_before.isoformat()}')")) == []
+    assert ask(site, asked.format(f"scores_on('{restated}')")) == [row for row in said[1] if row[0] == restated]
+    replaced = (
+        "select score_date, rows, replaced_at is null from score_publications where score_date <= '{}' order by all"
+    )
+    assert ask(site, replaced.format(emptied)) == [
+        (restated, 40, False), (restated, 40, True), (emptied, 0, True), (emptied, 40, False),
+    ]  # fmt: skip
 
 
 def test_a_mart_reads_the_views_before_it(scored_shop_copy: Site) -> None:

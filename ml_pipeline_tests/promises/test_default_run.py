@@ -138,7 +138,7 @@ def test_the_model_beats_the_baseline_on_its_test_block(default_run: DefaultRun)
 
 def test_the_queries_of_the_readme_have_answers(default_run: DefaultRun) -> None:
     queries = re.findall(r"```sql\n(.*?)```", (_ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(queries) >= 6
+    assert len(queries) == 10
     for query in queries:
         assert len(default_run.ask(query)), query
 
