@@ -6,6 +6,7 @@ deletion vectors nor columns under other names, so the JSON of a commit tells al
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,12 +21,14 @@ class Commit:
     """Attributes:
     added, removed: (night, path below the table's folder) of each file, sorted; writers leave them in any order.
     nights: what the publisher noted of each night that it replaced, by ISO night.
+    committed_at: when, as the log says; None if it does not.
     """
 
     version: int
     added: tuple[tuple[str, str], ...]
     removed: tuple[tuple[str, str], ...]
     nights: dict[str, Any]
+    committed_at: datetime | None = None
 
 
 def commit_path(folder: Path, version: int) -> Path:
@@ -45,10 +48,11 @@ def fingerprint(folder: Path, version: int) -> str:
 def read_commit(folder: Path, version: int) -> Commit:
     """Commit ``version`` of the table in ``folder``."""
     actions = [json.loads(line) for line in commit_path(folder, version).read_text(encoding="utf-8").splitlines()]
-    noted = [action["commitInfo"].get(NIGHTS_KEY, "{}") for action in actions if "commitInfo" in action]
-    return Commit(
-        version, _files(actions, "add"), _files(actions, "remove"), json.loads(noted[0]) if noted else {}
-    )  # fmt: skip
+    info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    milliseconds = info.get("timestamp")
+    committed_at = None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    nights = json.loads(info.get(NIGHTS_KEY, "{}"))
+    return Commit(version, _files(actions, "add"), _files(actions, "remove"), nights, committed_at)
 
 
 def _files(actions: list[dict[str, Any]], kind: str) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,8 @@ process: its runtime panics there; spawn instead.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,22 @@ from ml_pipeline.nights import Night, contiguous_runs
 if TYPE_CHECKING:
     from deltalake import DeltaTable, WriterProperties
 
-__all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
+__all__ = ["NightInputs", "PublishResult", "PublishedNight", "Revision", "TableStore", "stale_nights"]
 
 _TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
 # In the name of a file the log decodes the first, and DuckDB takes the others for a pattern.
 _UNNAMEABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]*?]")
 _KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 _EPOCH = Night(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One commit: when the log says that it was made, and the files that it added."""
+
+    version: int
+    committed_at: datetime | None
+    files: tuple[Path, ...]
 
 
 class TableStore:
@@ -135,13 +145,14 @@ class TableStore:
         folder = self.path(table)
         return [folder / name for name in self._index.files(table, version=version, wanted=nights)]
 
-    def revisions(self, table: str) -> list[tuple[int, list[Path]]]:
+    def revisions(self, table: str) -> list[Revision]:
         """Which files each commit added, oldest first, as far as the log goes back and the files are kept."""
         folder, found = self.path(table), []
         for version in range(self.version(table) + 1):
-            files = sorted(folder / name for _, name in read_commit(folder, version).added)
+            commit = read_commit(folder, version)
+            files = sorted(folder / name for _, name in commit.added)
             if kept := [file for file in files if file.exists()]:
-                found.append((version, kept))
+                found.append(Revision(version, commit.committed_at, tuple(kept)))
         return found
 
     def read(

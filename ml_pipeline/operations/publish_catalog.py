@@ -1,6 +1,7 @@
 """Rebuilds the analysts' catalog from what is published now."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from ml_pipeline.contracts.tables import (
     scores_schema,
 )
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
-from ml_pipeline.io.model_bundle import MANIFEST, read_manifest
+from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.operations.promote import current_champion
+from ml_pipeline.operations.score_views import score_views
 from ml_pipeline.operations.site import Site, features_table
 
 _PROMOTION_COLUMNS = {
@@ -42,7 +44,7 @@ def publish_catalog(site: Site) -> bool:
     """Write ``warehouse.duckdb`` and ``views.sql``; False if nothing has changed since."""
     views = [
         _table_view(site, "scores", _Published("scores", _scores_schema(site)), "What was scored, as it stands now."),
-        _revisions(site),
+        *score_views(site, _scores_schema(site)),
         _labels(site),
         *_sources(site),
         *_monitoring(site),
@@ -73,17 +75,6 @@ def _table_view(site: Site, name: str, published: _Published, comment: str) -> V
     exists = site.tables.exists(published.table)
     schema = site.tables.schema(published.table) if exists else published.schema
     return View(name, files_select(site.tables.files(published.table), schema), comment)
-
-
-def _revisions(site: Site) -> View:
-    """All that was ever said: each file of the log with the version that published it and the one that replaced it."""
-    selects = []
-    schema = _scores_schema(site)
-    for version, files in site.tables.revisions("scores"):
-        rows = files_select(files, schema)
-        selects.append(f"select {version} as revision, * from ({rows})")
-    body = " union all ".join(selects) or f"select 0::bigint as revision, * from ({files_select([], schema)})"
-    return View("score_revisions", body, "Every row ever published to scores, by the revision that published it.")
 
 
 def _labels(site: Site) -> View:
@@ -129,8 +120,10 @@ def _features(site: Site) -> View:
     champion = current_champion(site)
     table = features_table(site.sql)
     if champion is not None:
-        manifest = read_manifest(site.models / champion / MANIFEST)
-        table = f"features/{manifest['feature_set_version']}"
+        # A bundle that is lost must not keep the night that another rung scored from the analysts.
+        with suppress(BundleError, FileNotFoundError):
+            manifest = read_manifest(site.models / champion / MANIFEST)
+            table = f"features/{manifest['feature_set_version']}"
     kinds = {"category": pa.string(), "number": pa.float64()}
     columns = [pa.field(feature.name, kinds[feature.type]) for feature in site.sql.features]
     empty = pa.schema([pa.field(SCORE_DATE, pa.date32()), *_key_fields(site), *columns])

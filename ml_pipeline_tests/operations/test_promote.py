@@ -15,8 +15,9 @@ from ml_pipeline.operations.promote import (
     promote_by_hand,
     promote_if_better,
 )
-from ml_pipeline.operations.score import score, stale_scores
+from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON, open_test_site
 

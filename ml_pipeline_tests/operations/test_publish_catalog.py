@@ -20,6 +20,7 @@ left join features on scores.score_date = features.score_date and scores.order_i
 VIEWS = {
     "scores", "score_revisions", "labels", "orders", "returns", "products", "performance", "drift",
     "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements", "backtest",
+    "score_restatements", "shadow_scores",
 }  # fmt: skip
 
 
