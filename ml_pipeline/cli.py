@@ -14,6 +14,7 @@ from ml_pipeline.cli_models import promote, rollback
 from ml_pipeline.cli_quarantine import hold, quarantine
 from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
+from ml_pipeline.cli_scores import scores
 from ml_pipeline.cli_servers import ui
 from ml_pipeline.cli_verify import verify
 from ml_pipeline.settings import Settings
@@ -41,6 +42,7 @@ main.add_command(ui)
 main.add_command(verify)
 main.add_command(quarantine)
 main.add_command(hold)
+main.add_command(scores)
 
 
 @main.command()

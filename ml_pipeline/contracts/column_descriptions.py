@@ -12,7 +12,7 @@ SCORES = {
     "reason_1": "The feature that moved the score most, in words.",
     "reason_2": "The second such feature.",
     "reason_3": "The third such feature.",
-    "served_by": "Who answered: champion, previous_champion or baseline.",
+    "served_by": "Who answered: champion, previous_champion or baseline; challenger in the shadow.",
     "model_name": "Name in the registry.",
     "model_version": "The model bundle.",
     "feature_set_version": "The version of the features.",

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.yaml_files import read_yaml
 from ml_pipeline.nights import Night, NightCalendar
 
@@ -222,6 +223,7 @@ class ProjectContract(_Frozen):
     promotion: PromotionContract
     audits: AuditContract = AuditContract()
     behaviour: BehaviourContract = BehaviourContract()
+    serving: ServingContract = ServingContract()
     monitoring: MonitoringContract
     default_run: DefaultRunContract
     backtest: BacktestContract | None = None

@@ -18,8 +18,8 @@ from ml_pipeline.operations.late_arrivals import stale_late_arrivals
 from ml_pipeline.operations.mature import stale_performance
 from ml_pipeline.operations.matured_calibration import stale_calibration
 from ml_pipeline.operations.promote import judged_before
-from ml_pipeline.operations.score import stale_scores
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline.operations.train import find_training
 from ml_pipeline.operations.watch import stale_drift
 

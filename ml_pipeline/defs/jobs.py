@@ -24,7 +24,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runti
 
 
 nightly_scoring = _job(
-    "nightly_scoring", _SOURCES | _BUILDING | dg.AssetSelection.assets("scores") | _WATCHING,
+    "nightly_scoring", _SOURCES | _BUILDING | dg.AssetSelection.assets("scores", "shadow_scores") | _WATCHING,
     "One night, whole: land, build, score, judge what has matured, watch, decide.", max_runtime_minutes=30,
 )  # fmt: skip
 ingestion = _job("ingestion", _SOURCES, "Land every source.", max_runtime_minutes=60)

@@ -1,14 +1,29 @@
-"""The asset that analysts wait for: the scores of the night."""
+"""The assets that analysts wait for: the scores of the night, and what a challenger would have said."""
+
+from enum import Enum
 
 import dagster as dg
+from pydantic import Field
 
 from ml_pipeline.contracts import column_descriptions
+from ml_pipeline.contracts.serving import SHADOW_SCORES, ServingPolicy
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.defs.audits import SCORE_AUDITS, audit_specs, audited
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
-from ml_pipeline.defs.reporting import REFUSALS, Report, nights_of, passed, published_facts, refused, report_nights
+from ml_pipeline.defs.reporting import (
+    REFUSALS,
+    Report,
+    nights_of,
+    passed,
+    published_facts,
+    refused,
+    report_nights,
+    run_or_refuse,
+)
 from ml_pipeline.defs.resources import SiteResource
-from ml_pipeline.operations.score import SCORES, score
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.score import SCORES, ScoredNights, score
+from ml_pipeline.operations.shadow import score_in_the_shadow
 
 FIT_TO_PUBLISH = "fit_to_publish"
 
@@ -20,6 +35,31 @@ _COLUMNS = entity_columns() + [
 ]
 
 
+class Policy(Enum):
+    """Which model a night is given."""
+
+    as_of = "as_of"
+    current = "current"
+    pinned = "pinned"
+
+
+class ScoringConfig(dg.Config):
+    """What the launchpad asks of a scoring."""
+
+    policy: Policy = Field(Policy.as_of, description=(
+        "as_of: the champion of the night. current: the present champion, also for old nights. pinned: the version below. "
+        "Resolved once, for every run of a backfill. It stands on each row."
+    ))  # fmt: skip
+    version: str | None = Field(None, description="The version of the bundle, for policy pinned.")
+    replace_published: bool = Field(False, description=(
+        "Also nights that are published under another policy, or were restored by hand. Otherwise they are left alone."
+    ))  # fmt: skip
+
+    @property
+    def serving_policy(self) -> ServingPolicy:
+        return ServingPolicy(self.policy.value, self.version)
+
+
 @dg.asset(
     deps=same_night("features", "promotion"), partitions_def=NIGHTS,
     backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="scoring", kinds={"lightgbm", "deltalake"},
@@ -27,27 +67,59 @@ _COLUMNS = entity_columns() + [
     metadata={"dagster/column_schema": column_schema(_COLUMNS)},
     check_specs=[
         dg.AssetCheckSpec(FIT_TO_PUBLISH, asset=SCORES, blocking=True, description=(
-            "As many rows as the spine, keys unique, probabilities in [0, 1] and not all alike; else nothing is published."
+            "As many rows as the spine, keys unique and none that it lacks, probabilities in [0, 1] and not all alike, the "
+            "night not unlike all nights before it; else nothing is published."
         )),
         *audit_specs(SCORES, SCORE_AUDITS),
     ],
 )  # fmt: skip
-def scores(context: dg.AssetExecutionContext, site: SiteResource) -> Report:
+def scores(context: dg.AssetExecutionContext, config: ScoringConfig, site: SiteResource) -> Report:
     """One calibrated probability per row of the spine, by the champion of the night, published in one commit."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     try:
-        outcome = score(here, nights)
+        outcome = score(
+            here, nights, policy=config.serving_policy, replaces=config.replace_published,
+            backfill=context.run.tags.get("dagster/backfill"),
+        )  # fmt: skip
     except REFUSALS as error:
         check, failure = refused(FIT_TO_PUBLISH, error)
         yield check
         raise failure from error
     published = here.tables.published(SCORES, nights)
     report_nights(context, outcome.published, {
-        night: {"dagster/row_count": published[night].rows, "model_version": outcome.version_by_night[night],
-                "content_hash": published[night].content_hash}
+        night: {"dagster/row_count": published[night].rows, "content_hash": published[night].content_hash,
+                **_answered(outcome, night)}
         for night in nights
     })  # fmt: skip
     yield passed(FIT_TO_PUBLISH, nights_audited=len(outcome.audits), rows=outcome.published.rows)
     yield from audited(here, SCORE_AUDITS, nights, SCORES)
-    yield dg.MaterializeResult(metadata=published_facts(outcome.published))
+    fallen = {f"{fall.rung} {fall.version}": fall.reason for fall in outcome.falls}
+    yield dg.MaterializeResult(metadata={**published_facts(outcome.published), "fallen": fallen})
+
+
+def _answered(outcome: ScoredNights, night: Night) -> dict[str, str]:
+    """Who answered the night, and why it was left alone if it was."""
+    served = outcome.served_by_night[night]
+    facts = {"model_version": served.version, "served_by": served.rung, "backfill_policy": served.policy}
+    return facts | ({"left_alone": outcome.settled[night]} if night in outcome.settled else {})
+
+
+@dg.asset(
+    deps=same_night("features", "promotion"), partitions_def=NIGHTS,
+    backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="scoring", kinds={"lightgbm", "deltalake"},
+    owners=[sql_project().project.owner], pool="publishing", code_version="1",
+    metadata={"dagster/column_schema": column_schema(_COLUMNS)},
+)  # fmt: skip
+def shadow_scores(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult[None]:
+    """What the challenger says of the night, if there is one: compared with the champion once outcomes are known."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    outcome = run_or_refuse(lambda: score_in_the_shadow(here, nights))
+    published = here.tables.published(SHADOW_SCORES, nights)
+    report_nights(context, outcome.published, {
+        night: {"dagster/row_count": published[night].rows if night in published else 0,
+                "model_version": outcome.version_by_night.get(night, "no challenger")}
+        for night in nights
+    })  # fmt: skip
+    return dg.MaterializeResult(metadata=published_facts(outcome.published))

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ml_pipeline.io.sql_project import SqlProject
 
 __all__ = [
-    "MANIFEST", "BundleError", "ModelBundle", "json_bytes", "parquet_bytes", "read_bundle", "read_manifest", "write_bundle",
+    "MANIFEST", "BundleError", "ModelBundle", "json_bytes", "open_damaged_bundle", "parquet_bytes", "read_bundle",
+    "read_manifest", "write_bundle",
 ]  # fmt: skip
 
 _MOST_CELLS = 100_000_000
@@ -180,6 +181,21 @@ def read_bundle(models: Path, version: str) -> ModelBundle:
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted:
             raise BundleError(f"{told}: {name} was changed after the bundle was written; restore it or retrain")
     return ModelBundle(folder, manifest)
+
+
+def open_damaged_bundle(models: Path, version: str) -> ModelBundle:
+    """A bundle of which only the manifest is verified: each file is hashed when it is read, others may be damaged or gone.
+
+    Raises:
+        BundleError: the manifest is missing, or is not the one that the version names.
+    """
+    folder = models / version
+    if folder.parent != models or folder.is_symlink() or not (folder / MANIFEST).is_file():
+        raise BundleError(f"there is no model bundle {version} in {models}")
+    told = f"bundle {version}: {MANIFEST}"
+    content = read_manifest_bytes(folder / MANIFEST, told)
+    _require_named(models, version, hashlib.sha256(content).hexdigest())
+    return ModelBundle(folder, _parsed(content, told))
 
 
 def _require_named(models: Path, version: str, manifest_sha256: str) -> None:

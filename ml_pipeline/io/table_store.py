@@ -11,30 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
-from ml_pipeline.io.delta_log import NIGHTS_KEY, fingerprint
+from ml_pipeline.io.delta_commit import write_commit
+from ml_pipeline.io.delta_log import fingerprint
 from ml_pipeline.io.duckdb_connections import file_reader
 from ml_pipeline.io.locks import shared_lock
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, Publication, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.io.row_order import in_order
-from ml_pipeline.nights import Night, contiguous_runs
-
-if TYPE_CHECKING:
-    from deltalake import WriterProperties
+from ml_pipeline.nights import Night
 
 __all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
 
 _TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
 # In the name of a file the log decodes the first, and DuckDB takes the others for a pattern.
 _UNNAMEABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]*?]")
-_KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 _EPOCH = Night(1970, 1, 1)
 
 
@@ -136,23 +132,8 @@ class TableStore:
     def _commit(
         self, table: str, rows: pa.Table, changed: Sequence[Night], new: Mapping[Night, PublishedNight]
     ) -> None:
-        from deltalake import CommitProperties, write_deltalake
-
-        notes = {NIGHTS_KEY: json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)}
-        properties = CommitProperties(custom_metadata=notes, max_commit_retries=50)
-        # The table is made first and empty: a night of zero rows needs a table to be recorded in.
-        if not self.exists(table):
-            write_deltalake(
-                self.path(table),
-                rows.slice(0, 0),
-                partition_by=[SCORE_DATE],
-                mode="ignore",
-                configuration=_KEEP_HISTORY,
-            )
-        write_deltalake(
-            self.path(table), rows, partition_by=[SCORE_DATE], mode="overwrite", predicate=_predicate(changed),
-            commit_properties=properties, writer_properties=_writer_properties(rows.schema),
-        )  # fmt: skip
+        notes = json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)
+        write_commit(self.path(table), rows, changed, notes, is_first=not self.exists(table))
 
     def files(self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None) -> list[Path]:
         """The Parquet files of ``nights`` (all, if None) as of ``version`` (the newest, if None), sorted.
@@ -233,21 +214,3 @@ def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict
     if sum(part.num_rows for part in parts.values()) != rows.num_rows:
         raise ValueError("rows of a night that is not being published were handed in")
     return parts
-
-
-def _writer_properties(schema: pa.Schema) -> "WriterProperties":
-    """Dictionaries for texts only: of numbers they save little, and hold megabytes for each column and open file."""
-    from deltalake import ColumnProperties, WriterProperties
-
-    texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    return WriterProperties(
-        compression="SNAPPY",
-        default_column_properties=ColumnProperties(dictionary_enabled=False),
-        column_properties={name: ColumnProperties(dictionary_enabled=True) for name in texts},
-    )
-
-
-def _predicate(nights: Sequence[Night]) -> str:
-    # Spelled as runs: 365 single equalities make the log's query planner slow.
-    runs = contiguous_runs(nights, longest=len(nights))
-    return " or ".join(f"({SCORE_DATE} >= '{first}' and {SCORE_DATE} <= '{last}')" for first, last in runs)

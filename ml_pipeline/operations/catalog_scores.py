@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from ml_pipeline.contracts.column_descriptions import described
+from ml_pipeline.contracts.serving import SCORES, SHADOW_SCORES
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.catalog import Macro, View, files_select, identifier, quoted
+from ml_pipeline.operations.catalog_restatements import restatements_view
 from ml_pipeline.operations.site import Site
 
-_SCORES = "scores"
 _INSTANT = pa.timestamp("us", tz="UTC")
 _PUBLICATION_COLUMNS = ("revision", SCORE_DATE, "published_at", "replaced_at", "rows")
 # A night that was published again without rows has no file: what stood at an instant is chosen among publications.
@@ -27,14 +28,19 @@ inner join (
 
 def score_views(site: Site, schema: pa.Schema, key_words: Mapping[str, str]) -> list[View | Macro]:
     """The views and macros; ``schema`` is that of a table that is not there yet, ``key_words`` describe the key."""
-    if site.tables.exists(_SCORES):
-        schema = site.tables.schema(_SCORES)
+    if site.tables.exists(SCORES):
+        schema = site.tables.schema(SCORES)
     words = described(schema.names) | dict(key_words)
-    scores = files_select(site.tables.files(_SCORES), schema)
+    scores = files_select(site.tables.files(SCORES), schema)
     return [
         View("scores", scores, "What was scored, as it stands now.", words),
         _publications(site),
         _revisions(site, schema, words),
+        restatements_view(site),
+        View(
+            "shadow_scores", files_select(site.tables.files(SHADOW_SCORES), schema),
+            "What the challenger said of the nights that it scored in the shadow.", words,
+        ),
         Macro(
             "scores_on", ("night",), f"select * from scores where {SCORE_DATE} = night::date",
             "The scores of one night, as they stand now.",
@@ -49,7 +55,7 @@ def score_views(site: Site, schema: pa.Schema, key_words: Mapping[str, str]) -> 
 def _publications(site: Site) -> View:
     entries = ", ".join(
         f"({each.revision}, '{each.night}', {round(each.published_at.timestamp() * 1000)}, {each.rows})"
-        for each in site.tables.publications(_SCORES)
+        for each in site.tables.publications(SCORES)
     )
     listed = f"values {entries}" if entries else "select 0, '', 0, 0 where false"
     body = f"""
@@ -69,11 +75,11 @@ def _revisions(site: Site, schema: pa.Schema, words: Mapping[str, str]) -> View:
     ]  # fmt: skip
     columns = {**described(field.name for field in added), **words}
     comment = "Every row ever published to scores, by the revision that published it."
-    files = site.tables.every_file(_SCORES)
+    files = site.tables.every_file(SCORES)
     if not files:
         return View("score_revisions", files_select([], pa.schema([*added, *schema])), comment, columns)
     # The position in the list would not do: DuckDB counts anew after it has left out the files of other nights.
-    root = f"{site.tables.path(_SCORES)}/"
+    root = f"{site.tables.path(SCORES)}/"
     listed = ", ".join(f"({version}, {quoted(str(file.relative_to(root)))})" for version, file in files)
     names = ", ".join(f"scored.{identifier(name)}" for name in schema.names)
     body = f"""

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_pipeline.contracts.serving import SCORES
 from ml_pipeline.domain.contributions import contributions_of_row
 from ml_pipeline.io.gated_rows import VisibleRows
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
@@ -15,7 +16,7 @@ from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.rows_behind import RowsBehind
-from ml_pipeline.operations.score import SCORES, score_rows
+from ml_pipeline.operations.score_rows import score_rows
 from ml_pipeline.operations.site import Site, features_table
 
 _BASELINE = "baseline"

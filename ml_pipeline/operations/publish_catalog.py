@@ -146,7 +146,7 @@ def _features(site: Site) -> View:
     """The features that the champion is served with; without one that can be read, those of the present SQL."""
     champion = current_champion(site)
     table, features = features_table(site.sql), site.sql.features
-    # A champion that is missing or damaged must not keep its rollback, or the gate's "no", from being seen.
+    # A champion that is missing or damaged must not keep its rollback, the gate's "no", or what another rung said unseen.
     with suppress(BundleError, OSError, KeyError):
         if champion is not None:
             manifest = read_manifest(site.models / champion / MANIFEST)

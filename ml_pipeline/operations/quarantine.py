@@ -14,8 +14,8 @@ from ml_pipeline.nights import Night, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features
 from ml_pipeline.operations.land import land
 from ml_pipeline.operations.releases import RELEASES, Release, content_digest, releases_of, typed_row
-from ml_pipeline.operations.score import stale_scores
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.stale_scores import stale_scores
 
 # No person's word makes a row with such a cell one that features could be made from.
 _NEVER_RELEASED = {"not_nullable", "finite", KEY_IS_EMPTY, KEY_IS_UNSEEN}

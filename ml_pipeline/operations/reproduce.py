@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
+from ml_pipeline.contracts.serving import AS_OF_POLICY, SCORES, Served
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.content_hash import content_hash
@@ -21,9 +20,11 @@ from ml_pipeline.io.sql_project import SqlProject, load_sql_project
 from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.promote import champions_of
-from ml_pipeline.operations.score import SCORES, score_rows
+from ml_pipeline.operations.score_rows import score_rows
+from ml_pipeline.operations.serve import labelled
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.split_report import describe
+from ml_pipeline.operations.standing_scores import StandingScores
 from ml_pipeline.operations.train import make_bundle
 from ml_pipeline.operations.training_rows import open_split
 from ml_pipeline.operations.trainings import RecordedTraining, recorded_training
@@ -183,7 +184,10 @@ def reproduce_night(site: Site, night: Night) -> Reproduction:
     published = site.tables.published(SCORES, [night]).get(night)
     if published is None:
         raise LookupError(f"night {night} was never scored; materialise scores for it first")
-    bundle = read_bundle(site.models, _served_by(site, night))
+    served = StandingScores(site, [night]).served.get(night) or _champion(site, night)
+    if served.rung == "baseline":
+        return Reproduction(str(night), (), ("no model scored it: the bundled baseline rates stood in",))
+    bundle = read_bundle(site.models, served.version)
     sql = bundle.feature_set
     table = features_table(sql)
     built = _built(site, table, night, published)
@@ -192,7 +196,7 @@ def reproduce_night(site: Site, night: Night) -> Reproduction:
     version = published.facts.get(table)
     pairs = {
         table: (built, site.tables.read(table, [night], version=version), features),
-        SCORES: (published, site.tables.read(SCORES, [night]), score_rows(site, bundle, features)),
+        SCORES: (published, site.tables.read(SCORES, [night]), labelled(score_rows(site, bundle, features), served)),
     }
     return Reproduction(str(night), tuple(
         Comparison(name, recorded.content_hash, *(content_hash(rows.sort_by(order)) for rows in (found, again)))
@@ -200,12 +204,9 @@ def reproduce_night(site: Site, night: Night) -> Reproduction:
     ))  # fmt: skip
 
 
-def _served_by(site: Site, night: Night) -> str:
-    """The version in the published rows; of a night without rows the one that was champion."""
-    served: pa.Table = site.tables.read(SCORES, [night], ["model_version"])
-    if served.num_rows:
-        return str(served.column("model_version")[0].as_py())
-    return next(iter(champions_of(site, [night])))
+def _champion(site: Site, night: Night) -> Served:
+    """Of a night that was published without a row."""
+    return Served("champion", next(iter(champions_of(site, [night]))), str(AS_OF_POLICY))
 
 
 def _built(site: Site, table: str, night: Night, scored: PublishedNight) -> PublishedNight:

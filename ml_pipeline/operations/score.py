@@ -1,214 +1,89 @@
 """Scores nights: write, audit, publish. One commit for the whole call, or none."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from ml_pipeline.contracts.project import ExplainedRows
-from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.contracts.tables import scores_schema
-from ml_pipeline.domain.audit import ScoreAudit, audit_scores
-from ml_pipeline.domain.decision import Decisions, decide_rows
-from ml_pipeline.domain.scoring import REASON_COUNT, Scorer, explain, ranks, raw_scores
-from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
-from ml_pipeline.io.row_order import in_order
-from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.contracts.serving import AS_OF_POLICY, SCORES, Served, ServingPolicy
+from ml_pipeline.domain.audit import ScoreAudit
+from ml_pipeline.io.table_store import PublishResult
 from ml_pipeline.nights import Night
-from ml_pipeline.operations.build import build_features, stale_features
-from ml_pipeline.operations.bundle_contents import load_scorer
-from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.publish_catalog import publish_catalog
-from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.publish_scores import publish_scores
+from ml_pipeline.operations.score_audit import ScoreAuditError, hold_the_unlike
+from ml_pipeline.operations.serve import Answers, Fall, Ladder, alert_of_falls
+from ml_pipeline.operations.serving_plan import plan_serving
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.standing_scores import StandingScores
 
-SCORES = "scores"
-AS_OF = "as_of"
-_ROWS_AT_ONCE = 100_000
-
-
-class ScoreAuditError(RuntimeError):
-    """Scores failed their audit; what was published before stands."""
+__all__ = ["SCORES", "ScoreAuditError", "ScoredNights", "score"]
 
 
 @dataclass(frozen=True)
 class ScoredNights:
-    """What a scoring did, and which version served each night."""
+    """What a scoring did.
+
+    Attributes:
+        published: nights and rows; nights that needed nothing are its ``unchanged`` ones.
+        served_by_night: who answers each night now: rung, version and policy.
+        audits: of the nights that were scored.
+        falls: rungs that could not answer, with the reason.
+        settled: nights left as a person wanted them, with the reason; ``replaces=True`` scores them too.
+    """
 
     published: PublishResult
-    version_by_night: dict[Night, str]
+    served_by_night: Mapping[Night, Served]
     audits: tuple[ScoreAudit, ...]
+    falls: tuple[Fall, ...] = ()
+    settled: Mapping[Night, str] = field(default_factory=dict)
+
+    @property
+    def version_by_night(self) -> dict[Night, str]:
+        return {night: served.version for night, served in self.served_by_night.items()}
 
 
-def score(site: Site, nights: Sequence[Night]) -> ScoredNights:
-    """Score ``nights``, each with the model that was champion on it, and publish them in one commit.
+def score(
+    site: Site, nights: Sequence[Night], *, policy: ServingPolicy = AS_OF_POLICY, replaces: bool = False,
+    backfill: str | None = None,
+) -> ScoredNights:  # fmt: skip
+    """Score ``nights``, each with the model that ``policy`` gives it, and publish them in one commit.
 
-    Nights whose features and model have not changed are left alone.
+    Write, audit, publish: all rows are made and audited in memory first. Nights whose features, model and policy have
+    not changed are left alone, and so are nights that a person settled otherwise, unless ``replaces``.
+
+    Args:
+        site: the installation.
+        nights: in any order.
+        policy: which model a night is given; it is resolved once, before the first night.
+        replaces: whether nights that stand under another policy, or were restored by hand, are scored all the same.
+        backfill: a name under which several calls share one resolution of the policy.
 
     Raises:
-        NoChampionError: a night has no champion. BundleError: its bundle is damaged.
-        ScoreAuditError: the scores of a night are not fit to publish; nothing was.
+        NoChampionError: a night has no champion. LadderExhaustedError: no rung of the ladder could score a night.
+        ScoreAuditError: a night has nothing to score, or (ScoresHeldError) is unlike the nights before it.
+        OvertakenError: another run has published a night since. Nothing was published in any of these cases.
     """
     site.calendar.require(nights)
-    before = site.tables.published(SCORES, nights)
-    parts: list[pa.Table] = []
-    inputs: dict[Night, NightInputs] = {}
-    version_by_night: dict[Night, str] = {}
-    audits: list[ScoreAudit] = []
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
-        built = build_features(site, its_nights, sql=bundle.feature_set)
-        fresh = _inputs(site, bundle, its_nights, version=built.version)
-        version_by_night |= dict.fromkeys(its_nights, version)
-        stale = stale_nights(fresh, before)
-        if stale:
-            rows = score_nights(site, bundle, stale, version=built.version)
-            audits.extend(_audited(site, rows, bundle, stale))
-            parts.append(rows)
-            inputs |= {night: fresh[night] for night in stale}
-            site.progress(f"{SCORES}: {rows.num_rows:,} rows of {len(stale)} nights by {version}")
-    result = _publish(site, parts, inputs, before, sorted(version_by_night))
+    plan = plan_serving(site, nights, policy, backfill=backfill)
+    standing = StandingScores(site, nights)
+    ladder, answers = Ladder(site, policy, standing, is_replacing=replaces), Answers()
+    for wanted, its_nights in plan.nights_by_wanted.items():
+        ladder.answer(wanted, its_nights, answers)
+    result = _publish(site, answers, standing, sorted(set(nights)))
     publish_catalog(site)
-    return ScoredNights(result, version_by_night, tuple(audits))
+    alert_of_falls(site, answers)
+    return ScoredNights(result, answers.served, tuple(answers.audits), tuple(answers.falls), answers.settled)
 
 
-def stale_scores(site: Site, nights: Sequence[Night]) -> list[Night]:
-    """Those of ``nights`` that were never scored, or whose features or champion have changed since."""
-    before = site.tables.published(SCORES, nights)
-    stale: list[Night] = []
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
-        unbuilt = set(stale_features(site, its_nights, sql=bundle.feature_set))
-        built = [night for night in its_nights if night not in unbuilt]
-        newest = site.tables.version(features_table(bundle.feature_set))
-        stale.extend([*unbuilt, *stale_nights(_inputs(site, bundle, built, version=newest), before)])
-    return sorted(stale)
-
-
-def score_nights(
-    site: Site, bundle: ModelBundle, nights: Sequence[Night], *, version: int, explained: ExplainedRows | None = None
-) -> pa.Table:
-    """The ``scores`` rows of ``nights`` by ``bundle``, from its built features as of ``version``; publishes nothing.
-
-    A part of the nights at a time: features are eight times as wide as scores, and a year of them need not be held.
-    """
-    table = features_table(bundle.feature_set)
-    rows = {night: facts.rows for night, facts in site.tables.published(table, nights, version=version).items()}
-    return pa.concat_tables([
-        score_rows(site, bundle, site.tables.read(table, few, version=version), explained=explained)
-        for few in _batches(nights, rows)
-    ])  # fmt: skip
-
-
-def _batches(nights: Sequence[Night], rows: Mapping[Night, int]) -> Iterator[list[Night]]:
-    batch: list[Night] = []
-    for night in sorted(nights):
-        if batch and sum(rows[each] for each in batch) + rows[night] > _ROWS_AT_ONCE:
-            yield batch
-            batch = []
-        batch.append(night)
-    yield batch
-
-
-def _publish(
-    site: Site, parts: list[pa.Table], inputs: dict[Night, NightInputs], before: dict[Night, PublishedNight],
-    nights: Sequence[Night],
-) -> PublishResult:  # fmt: skip
-    current = tuple(night for night in nights if night not in inputs)
-    rows = sum(before[night].rows for night in current)
-    if not parts:
+def _publish(site: Site, answers: Answers, standing: StandingScores, nights: Sequence[Night]) -> PublishResult:
+    current = tuple(night for night in nights if night not in answers.inputs)
+    rows = sum(standing.published[night].rows for night in current)
+    if not answers.inputs:
         return PublishResult(SCORES, site.tables.version(SCORES), (), current, rows)
-    result = site.tables.publish(SCORES, pa.concat_tables(parts), inputs, key=site.project.entity_key)
+    new = pa.concat_tables(answers.parts)
+    hold_the_unlike(site, new, answers.served, answers.inputs)
+    result = publish_scores(site, new, answers.inputs, standing.published)
+    site.progress(f"{SCORES}: {new.num_rows:,} rows of {len(answers.inputs)} nights, {len(result.changed)} changed")
     unchanged = tuple(sorted((*current, *result.unchanged)))
     return PublishResult(SCORES, result.version, result.changed, unchanged, rows + result.rows)
-
-
-def _inputs(site: Site, bundle: ModelBundle, nights: Sequence[Night], *, version: int) -> dict[Night, NightInputs]:
-    """What each night is scored from; the version of the features is a fact beside it: reproducing starts there."""
-    table = features_table(bundle.feature_set)
-    features = site.tables.published(table, nights, version=version)
-    made_from = {night: NightInputs.made_from(bundle.version, features[night].content_hash, AS_OF) for night in nights}
-    return {night: NightInputs(inputs.inputs_hash, {table: version}) for night, inputs in made_from.items()}
-
-
-def score_rows(
-    site: Site, bundle: ModelBundle, features: pa.Table, *, explained: ExplainedRows | None = None
-) -> pa.Table:
-    """The ``scores`` rows of feature rows ``features`` by ``bundle``, in night and key order; publishes nothing.
-
-    ``explained`` overrules which rows the bundle's project wants explained.
-    """
-    scorer = load_scorer(bundle)
-    project = bundle.feature_set.project
-    key = project.entity_key
-    features = in_order(features, (SCORE_DATE, *key))
-    matrix = scorer.encoder.transform(features)
-    score = raw_scores(scorer, matrix, threads=site.threads)
-    probability = scorer.calibrator.probability(score)
-    acts = _decisions(bundle, scorer, features, score=score, probability=probability).acts
-    wanted = _to_explain(explained or project.scoring.explained_rows, acts)
-    reasons = np.full((len(matrix), REASON_COUNT), None, dtype=object)
-    reasons[wanted] = explain(scorer, matrix[wanted], threads=site.threads)
-    dates = features.column(SCORE_DATE).to_numpy()
-    nights, places = np.unique(dates, return_inverse=True)
-    cutoffs = pa.array([site.calendar.cutoff(night.item()) for night in nights], pa.timestamp("us", tz="UTC"))
-    columns = {
-        SCORE_DATE: features.column(SCORE_DATE),
-        **{name: features.column(name) for name in key},
-        "cutoff_at": cutoffs.take(pa.array(places)),
-        "score": score,
-        "probability": probability,
-        "rank": ranks(dates, probability),
-        "decision": acts,
-        **{f"reason_{place + 1}": reasons[:, place] for place in range(REASON_COUNT)},
-        **_constants(site, bundle, scorer, features.num_rows),
-    }
-    schema = scores_schema([features.schema.field(name) for name in key])
-    return pa.table([_as_array(columns[field.name], field.type) for field in schema], schema=schema)
-
-
-def _to_explain(explained: ExplainedRows, acts: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
-    match explained:
-        case "every":
-            return slice(None)
-        case "acted_on":
-            return acts
-        case "none":
-            return slice(0)
-
-
-def _decisions(
-    bundle: ModelBundle, scorer: Scorer, features: pa.Table, *, score: NDArray[np.float64], probability: NDArray[np.float64]
-) -> Decisions:  # fmt: skip
-    """By the costs or the capacity that the bundle was trained with, as its threshold is."""
-    project = bundle.feature_set.project
-    keys = features.select([SCORE_DATE, *project.entity_key])
-    return decide_rows(project.decision, scorer.threshold, keys, probability=probability, score=score)
-
-
-def _constants(site: Site, bundle: ModelBundle, scorer: Scorer, rows: int) -> dict[str, pa.Array]:
-    values = {
-        "threshold": scorer.threshold, "served_by": "champion", "model_name": site.project.name,
-        "model_version": bundle.version, "feature_set_version": bundle.manifest["feature_set_version"],
-        "backfill_policy": AS_OF,
-    }  # fmt: skip
-    return {name: pa.repeat(pa.scalar(value), rows) for name, value in values.items()}
-
-
-def _as_array(values: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    return values.cast(wanted) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, wanted)
-
-
-def _audited(site: Site, rows: pa.Table, bundle: ModelBundle, nights: Sequence[Night]) -> list[ScoreAudit]:
-    features = site.tables.published(features_table(bundle.feature_set), nights)
-    expected = {night: features[night].rows for night in nights}
-    audits = audit_scores(rows, expected, bundle.feature_set.project.entity_key)
-    failed = [audit for audit in audits if audit.broken]
-    if failed:
-        shown = "; ".join(f"night {audit.night}: {', '.join(audit.broken)}" for audit in failed[:5])
-        raise ScoreAuditError(
-            f"table {SCORES}: {len(failed)} of {len(audits)} nights failed the audit ({shown}). Nothing was published; "
-            f"the nights keep what they had. Model {bundle.version}"
-        )
-    return audits

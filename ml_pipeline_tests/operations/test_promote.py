@@ -20,8 +20,9 @@ from ml_pipeline.operations.promote import (
 )
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.register import register
-from ml_pipeline.operations.score import score, stale_scores
+from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON, open_test_site
 from ml_pipeline_tests.remade_bundles import remade

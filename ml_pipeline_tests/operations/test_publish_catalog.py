@@ -18,9 +18,9 @@ inner join labels on scores.score_date = labels.labelled_date and scores.order_i
 left join features on scores.score_date = features.score_date and scores.order_id = features.order_id
 """
 VIEWS = {
-    "scores", "score_publications", "score_revisions", "labels", "orders", "returns", "products", "performance",
-    "calibration", "drift", "retraining_decisions", "features", "quarantine", "promotions", "late_arrivals", "restatements",
-    "backtest", "expectations",
+    "scores", "score_publications", "score_revisions", "score_restatements", "shadow_scores", "labels", "orders", "returns",
+    "products", "performance", "calibration", "drift", "retraining_decisions", "features", "quarantine", "promotions",
+    "late_arrivals", "restatements", "backtest", "expectations",
 }  # fmt: skip
 
 

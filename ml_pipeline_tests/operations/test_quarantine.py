@@ -8,8 +8,8 @@ from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.build import stale_features
 from ml_pipeline.operations.land import land, stale_landings
 from ml_pipeline.operations.quarantine import CannotReleaseError, quarantined, release
-from ml_pipeline.operations.score import stale_scores
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline_tests.conftest import SHOP_LANDED_UNTIL, SHOP_SCORED
 
 SET_ASIDE, ORDER = date(2024, 2, 27), "O000500"

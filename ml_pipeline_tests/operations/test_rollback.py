@@ -15,8 +15,8 @@ from ml_pipeline.operations.promote import (
 )
 from ml_pipeline.operations.register import register
 from ml_pipeline.operations.rollback import nights_scored_by, roll_back
-from ml_pipeline.operations.score import stale_scores
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline_tests.conftest import SHOP_SCORED, SHOP_TRAINED_ON
 from ml_pipeline_tests.operations.test_promote import LATER, entry
 from ml_pipeline_tests.remade_bundles import remade

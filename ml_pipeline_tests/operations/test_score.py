@@ -4,12 +4,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.promote import NoChampionError, current_champion
-from ml_pipeline.operations.score import SCORES, ScoreAuditError, score, stale_scores
+from ml_pipeline.operations.score import SCORES, ScoreAuditError, score
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline_tests.conftest import SHOP_SCORED, open_test_site
 
 NEXT = nights_between(date(2024, 5, 13), date(2024, 5, 15))
@@ -61,16 +61,6 @@ def test_a_night_without_a_champion_stops_the_call_and_nothing_is_published(scor
     with pytest.raises(NoChampionError, match="2024-05-04"):
         score(scored_shop_copy, [nights_back(SHOP_SCORED[0], 1), *NEXT])
     assert scored_shop_copy.tables.version(SCORES) == before
-
-
-def test_a_damaged_champion_does_not_score(scored_shop_copy: Site) -> None:
-    site = scored_shop_copy
-    path = site.models / str(current_champion(site)) / "calibrator.json"
-    path.write_bytes(path.read_bytes().replace(b"1", b"2"))
-    before = site.tables.version(SCORES)
-    with pytest.raises(BundleError, match=r"calibrator\.json was changed"):
-        score(site, NEXT)
-    assert site.tables.version(SCORES) == before
 
 
 def test_scores_that_fail_their_audit_are_not_published(scored_shop_copy: Site) -> None:
