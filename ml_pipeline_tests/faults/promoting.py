@@ -37,13 +37,14 @@ import sys
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
+from ml_pipeline.io.ledgers import Ledger
 from ml_pipeline.operations import promote
 from ml_pipeline_tests.conftest import open_test_site
 project, data, version, night, is_naive = sys.argv[1:]
 if is_naive == "naive":
-    whole = promote.Ledger.append
+    whole = Ledger.append
     promote.exclusive_lock = lambda path: nullcontext()
-    promote.Ledger.append = lambda ledger, entry, after=None: whole(ledger, entry)
+    Ledger.append = lambda ledger, entry, after=None: whole(ledger, entry)
 site = open_test_site(Path(project), Path(data))
 site.registry.version_of(version)
 print("ready", flush=True)
@@ -94,7 +95,7 @@ def trainers(contest: Contest, *, is_naive: bool = False) -> Iterator[list["subp
     try:
         for process in processes:
             assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            assert process.stdout.readline() == "ready\n", process.communicate()[1]
         yield processes
     finally:
         for process in processes:
@@ -147,7 +148,9 @@ def main() -> int:
         build_everything(site)
         count = count_rounds(set_up(site), asked.rounds, is_naive=asked.naive)
     how = "without lock and compare-and-swap" if asked.naive else "under the lock"
-    print(f"promotion {how}: the best of three is champion in {count.right} / {count.rounds} rounds")
+    print(
+        f"promotion {how}: the best of three is champion, and all else in order, in {count.right} / {count.rounds} rounds"
+    )
     for found in count.wrong:
         print(f"  {found}")
     return int(count.right < count.rounds)
