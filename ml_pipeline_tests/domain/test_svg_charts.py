@@ -21,6 +21,7 @@ def test_points_on_the_diagonal_lie_on_it_and_bars_span_their_interval() -> None
     dot = drawn(svg, "circle", "dot-model")[0]
     across = (float(dot["cx"]) - x1) / (x2 - x1)
     assert (float(dot["cy"]) - y1) / (y2 - y1) == pytest.approx(across, abs=1e-3)
+    assert float(drawn(svg, "circle", "dot-model")[2]["cy"]) < float(dot["cy"]), "a greater share lies higher"
     bars = drawn(svg, "line", "model")
     assert len(bars) == 3
     assert (float(bars[0]["y1"]) + float(bars[0]["y2"])) / 2 == pytest.approx(float(dot["cy"]), abs=0.1)
