@@ -37,7 +37,7 @@ run: $(READY) ## Run the whole chain on the real flights of 2013; a second run c
 test: $(READY) ## Run all tests
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
-bench: $(READY) ## Measure what features cost, beside polars, pandas and bare reading and writing (ten minutes the first time)
+bench: $(READY) ## Measure what features and scores cost, beside other ways and bare reading and writing (twenty minutes the first time)
 	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench
 
 backtest: $(READY) ## Replay the project's months, a model each, and print how model and simple models did

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml_pipeline.contracts.sql_models import FeatureContract
 
+_ROWS_AT_ONCE = 2048
 _CONSTRAINTS = {"increasing": 1, "decreasing": -1, None: 0}
 
 
@@ -51,8 +52,12 @@ class FeatureEncoder:
             KeyError: ``rows`` lacks a column.
         """
         matrix = np.empty((rows.num_rows, len(self.columns)), dtype=np.float32)
-        for position, column in enumerate(self.columns):
-            matrix[:, position] = _numbers(rows.column(column.name), column)
+        columns = [_numbers(rows.column(column.name), column) for column in self.columns]
+        # Some rows at a time: a column written down a whole matrix touches all of its memory.
+        for start in range(0, len(matrix), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            for position, numbers in enumerate(columns):
+                matrix[part, position] = numbers[part]
         return matrix
 
     def as_json(self) -> list[dict[str, Any]]:

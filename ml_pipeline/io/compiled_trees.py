@@ -26,7 +26,8 @@ from ml_pipeline.io.files import write_durably
 _ENTRY = "forest_root"
 # lleaves adds the trees of a block, then the blocks. In one block they are added one by one, as LightGBM adds them.
 _ONE_BLOCK = 2**31
-_ROWS_AT_ONCE = 16_384
+# A megabyte of a hundred columns: it stays near the processor while it is converted and walked.
+_ROWS_AT_ONCE = 1024
 _ZERO = 1e-35
 _OTHERS_MAY_WRITE = 0o022
 

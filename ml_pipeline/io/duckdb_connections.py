@@ -45,7 +45,8 @@ def file_reader() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @lru_cache(maxsize=1)
 def _reading_database(_process: int) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config=_CONFIG | {"threads": 2})
+    # What was read is not read again in a run; kept, it would grow to the memory limit.
+    return duckdb.connect(":memory:", config=_CONFIG | {"threads": 2, "enable_external_file_cache": False})
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection) -> None:

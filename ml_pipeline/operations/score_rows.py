@@ -67,9 +67,10 @@ def score_rows(
     dates = features.column(SCORE_DATE).to_numpy()
     nights, places = np.unique(dates, return_inverse=True)
     cutoffs = pa.array([site.calendar.cutoff(night.item()) for night in nights], pa.timestamp("us", tz="UTC"))
+    # A copy: a column as it was read keeps every column that was read with it.
+    identity = features.select([SCORE_DATE, *key]).take(pa.array(np.arange(features.num_rows)))
     columns = {
-        SCORE_DATE: features.column(SCORE_DATE),
-        **{name: features.column(name) for name in key},
+        **{name: identity.column(name) for name in identity.column_names},
         "cutoff_at": cutoffs.take(pa.array(places)),
         "score": score,
         "probability": probability,

@@ -32,16 +32,21 @@ def one_year(folder: Path) -> Site:
     return site
 
 
-def ten_years(folder: Path, year: Site) -> Site:
-    """``year`` and nine years before it with the same rows, one commit a night, as nightly runs leave them."""
-    project, data = folder / "ten_years_project", folder / "ten_years"
-    first_night = YEAR[0] - _YEARS_BEFORE * _WEEKS_A_YEAR
+def copied_project(project: Path, *, years_before: int) -> Path:
+    """The default project in folder ``project``, with a first night so many years earlier."""
     shutil.rmtree(project, ignore_errors=True)
     shutil.copytree(PROJECT, project)
     text = (project / "project.yml").read_text(encoding="utf-8")
+    first_night = YEAR[0] - years_before * _WEEKS_A_YEAR
     (project / "project.yml").write_text(
         text.replace(f"first_night: {YEAR[0]}", f"first_night: {first_night}"), encoding="utf-8"
     )
+    return project
+
+
+def ten_years(folder: Path, year: Site) -> Site:
+    """``year`` and nine years before it with the same rows, one commit a night, as nightly runs leave them."""
+    project, data = copied_project(folder / "ten_years_project", years_before=_YEARS_BEFORE), folder / "ten_years"
     if not (data / "ready").exists():
         shutil.rmtree(data, ignore_errors=True)
         site = open_bench_site(project, data)
@@ -57,16 +62,17 @@ def _repeat(year: Site, site: Site, source: str) -> None:
     for years_back in range(_YEARS_BEFORE, -1, -1):
         shift = _WEEKS_A_YEAR * years_back
         # A reference lands once, before the first night, and then never again.
-        moved = rows.slice(0, 0) if contract.reference and years_back != _YEARS_BEFORE else _moved(rows, shift)
+        shifted = rows.slice(0, 0) if contract.reference and years_back != _YEARS_BEFORE else moved(rows, shift)
         nights = [night - shift for night in YEAR[: len(YEAR) if years_back == 0 else _WEEKS_A_YEAR.days]]
         for night in nights:
-            mine = moved.filter(pc.equal(moved.column(SCORE_DATE), pa.scalar(night, pa.date32())))
+            mine = shifted.filter(pc.equal(shifted.column(SCORE_DATE), pa.scalar(night, pa.date32())))
             site.tables.publish(
                 f"raw/{source}", mine, {night: NightInputs.made_from(str(night))}, key=(*contract.key, KNOWN_AT)
             )
 
 
-def _moved(rows: pa.Table, shift: timedelta) -> pa.Table:
+def moved(rows: pa.Table, shift: timedelta) -> pa.Table:
+    """``rows`` with every day and instant so much earlier."""
     for position, field in enumerate(rows.schema):
         values = rows.column(position)
         if pa.types.is_timestamp(field.type):

@@ -1,30 +1,20 @@
 """One measurement in a process of its own: ``python -m ml_pipeline_tests.bench.measure WHAT FOLDER``; prints JSON."""
 
 import json
-import resource
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 from ml_pipeline.operations.build import build_features
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.bench.clock import timed
 from ml_pipeline_tests.bench.history import PROJECT, YEAR, open_bench_site
 from ml_pipeline_tests.bench.peers import PEERS
+from ml_pipeline_tests.bench.scoring import SCORING
 
 _NEW_NIGHTS = YEAR[-15:]
-
-
-def timed(work: Callable[[], int]) -> dict[str, float]:
-    """Wall and processor seconds, rows, and the peak memory of the process so far."""
-    started, used = time.perf_counter(), time.process_time()
-    rows = work()
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - used
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "rows": rows, "peak_mb": peak_mb}
 
 
 def year_of_features(folder: Path) -> dict[str, float]:
@@ -54,6 +44,8 @@ def main(what: str, folder: Path) -> None:
         found = new_nights(
             open_bench_site(PROJECT if what == "one_year" else folder / "ten_years_project", folder / what)
         )
+    elif what in SCORING:
+        found = SCORING[what](folder)
     else:
         found = peer(folder, what)
     print(json.dumps(found))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml_pipeline.io.duckdb_connections import lock_down, utc_connection
+from ml_pipeline.io.duckdb_connections import file_reader, lock_down, utc_connection
 
 
 @pytest.fixture
@@ -40,3 +40,15 @@ def test_a_query_that_fans_out_ends_in_an_error_and_not_in_the_machine(file: Pat
             "select current_setting('memory_limit'), current_setting('threads')"
         ).fetchall()
     assert limit == "1.8 GiB" and threads == 1
+
+
+def test_readers_share_a_database_and_nothing_that_they_make_for_themselves(file: Path) -> None:
+    with file_reader() as one, file_reader() as other:
+        assert one.execute(f"from '{file}'").fetchall() == [(1,)]
+        one.execute("create temp table mine as select 1")
+        with pytest.raises(duckdb.CatalogException):
+            other.execute("from mine")
+        assert other.execute("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+    pq.write_table(pa.table({"value": [2]}), file)
+    with file_reader() as later:
+        assert later.execute(f"from '{file}'").fetchall() == [(2,)]
