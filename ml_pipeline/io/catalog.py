@@ -83,7 +83,7 @@ def write_catalog(root: Path, views: Sequence[View]) -> bool:
 
 
 def _build(path: Path, views: Sequence[View]) -> None:
-    with utc_connection() as connection:
+    with utc_connection(below=path.parent) as connection:
         connection.execute(f"attach {quoted(str(path))} as built")
         connection.execute("use built")
         for view in views:
