@@ -84,10 +84,12 @@ def query(sql: str) -> None:
     """Ask the analysts' catalog, read-only."""
     import duckdb
 
+    from ml_pipeline.io.duckdb_connections import analyst_connection
+
     warehouse = Settings().data / "warehouse.duckdb"
     if not warehouse.exists():
         raise click.ClickException(f"{warehouse} is not there yet; make run builds it")
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with analyst_connection(warehouse.resolve()) as connection:
         try:
             answer = connection.sql(sql)
         except duckdb.Error as error:

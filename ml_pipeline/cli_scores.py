@@ -141,14 +141,13 @@ def repair(open_site: "Callable[[], Site]", version: str, reason: str) -> None:
 @click.pass_obj
 def revisions(open_site: "Callable[[], Site]", night: datetime) -> None:
     """List what was said of a night, when, and by which model."""
-    import duckdb
-
     from ml_pipeline.io.catalog import WAREHOUSE
+    from ml_pipeline.io.duckdb_connections import analyst_connection
 
     warehouse = open_site().data / WAREHOUSE
     if not warehouse.exists():
         raise click.ClickException(f"{warehouse} is not there yet; make run builds it")
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with analyst_connection(warehouse) as connection:
         connection.sql(_REVISIONS, params=[night.date()]).show(max_width=200, max_rows=200)
 
 

@@ -1,5 +1,6 @@
 """What may be set from outside, by environment variables ``ML_PIPELINE_…``; read by ``defs/`` and ``cli.py`` only."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,10 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ml_pipeline.ui.request_guard import HOST_PATTERN
+
+# No package of the pipeline reports its use to anybody, also in a process that make did not start. They read these when
+# they are imported, and settings are read before anything heavy is. MLflow takes "true", and not "1", for true.
+os.environ |= {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "DAGSTER_DISABLE_TELEMETRY": "1"}
 
 _ROOT = Path(__file__).resolve().parent.parent
 

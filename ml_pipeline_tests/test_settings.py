@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from ml_pipeline.settings import Settings
-from ml_pipeline_tests.processes import ROOT
+from ml_pipeline_tests.processes import ROOT, run_python
 
 NAMES = ("ML_PIPELINE_DATA", "ML_PIPELINE_PROJECT", "ML_PIPELINE_THREADS", "MLFLOW_TRACKING_URI")
 
@@ -64,3 +64,10 @@ def test_a_name_that_is_no_host_is_refused(monkeypatch: pytest.MonkeyPatch, host
     monkeypatch.setenv("ML_PIPELINE_UI_ALLOWED_HOSTS", hosts)
     with pytest.raises(ValidationError, match="is not a host name"):
         Settings()
+
+
+def test_whoever_reads_the_settings_reports_to_nobody() -> None:
+    names = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DAGSTER_DISABLE_TELEMETRY")
+    code = f"import os\nfor name in {names}: os.environ.pop(name, None)\nimport ml_pipeline.settings\n"
+    told = run_python(f"{code}print([os.environ[name] for name in {names}])")
+    assert told == "['true', 'true', '1']"

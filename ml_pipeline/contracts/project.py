@@ -12,6 +12,8 @@ from ml_pipeline.contracts.yaml_files import read_yaml
 from ml_pipeline.nights import Night, NightCalendar
 
 _IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
+# A column's name is written into SQL as it stands.
+_ColumnName = Annotated[str, Field(pattern=_IDENTIFIER)]
 
 
 class _Frozen(BaseModel):
@@ -58,7 +60,7 @@ class BaselineContract(_Frozen):
     """The rate that a team would use without a model: a feature that is itself a probability, and its keys."""
 
     feature: str = Field(pattern=_IDENTIFIER)
-    keys: tuple[str, ...]
+    keys: tuple[_ColumnName, ...]
 
 
 Embargo = Literal["label_horizon", "longest_window"]
@@ -214,7 +216,7 @@ class ProjectContract(_Frozen):
     last_night: date | None = None
     replay_year: int | None = None
     connector: ConnectorContract
-    entity_key: tuple[str, ...] = Field(min_length=1)
+    entity_key: tuple[_ColumnName, ...] = Field(min_length=1)
     label: LabelContract
     baseline: BaselineContract
     training: TrainingContract

@@ -98,7 +98,7 @@ def write_catalog(root: Path, entries: Sequence[View | Macro]) -> bool:
 
 
 def _build(path: Path, entries: Sequence[View | Macro]) -> None:
-    with utc_connection() as connection:
+    with utc_connection(below=path.parent) as connection:
         connection.execute(f"attach {quoted(str(path))} as built")
         connection.execute("use built")
         # One transaction: each statement on its own would write and sync the log, 2 ms for each column's comment.

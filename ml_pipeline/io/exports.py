@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from ml_pipeline.io.catalog import identifier
+from ml_pipeline.io.duckdb_connections import analyst_connection
 from ml_pipeline.io.files import replace_durably, sync_file
 from ml_pipeline.io.spreadsheet_cells import Cell, cell
 
@@ -38,8 +39,7 @@ def export(warehouse: Path, asked: str, target: Path, *, most_rows: int = MOST_R
     if target.suffix.lower() not in SUFFIXES:
         raise ExportRefusedError(f"{target.name}: exports are {' or '.join(SUFFIXES)}; name such a file")
     aside = target.with_name(f".{target.name}.{os.getpid()}.aside")
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with analyst_connection(warehouse) as connection:
         connection.execute(_select(connection, asked))
         names = [str(cell(column[0])) for column in connection.description or []]
         counted = _Counted(_cells(connection), most_rows)

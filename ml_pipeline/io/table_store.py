@@ -184,7 +184,7 @@ class TableStore:
                 f"table {table}: {len(gone)} of {len(files)} files of version {version} are no longer there, the first is "
                 f"{gone[0]}; restore them from a backup"
             )
-        with file_reader() as connection:
+        with file_reader(self.root) as connection:
             found = connection.read_parquet([str(path) for path in files], hive_partitioning=True)
             return found.select(*names).to_arrow_table().cast(wanted)
 

@@ -29,7 +29,8 @@ from ml_pipeline.operations.build import build_features, build_labels
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.publish_catalog import publish_catalog
-from ml_pipeline.operations.score import SCORES, score, score_nights
+from ml_pipeline.operations.score import SCORES, score
+from ml_pipeline.operations.score_rows import score_nights
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.bench.clock import timed
