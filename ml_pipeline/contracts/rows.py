@@ -22,6 +22,7 @@ _PANDAS_DTYPES: dict[str, Any] = {
 
 
 PERSONAL = "(personal)"
+_FIRST_MICROSECOND, _LAST_MICROSECOND = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 class SourceShapeError(ValueError):
@@ -106,8 +107,13 @@ def _of_cells(cells: BrokenCells, rows: pa.Table, contract: SourceContract) -> t
 
 
 def texts_of(column: pa.ChunkedArray) -> list[str]:
-    """Each value as text; also instants beyond the years that Python knows."""
-    if pa.types.is_temporal(column.type):
+    """Each value as text; an instant beyond the years 1 to 9999 as its count, because Arrow writes another date for it."""
+    if pa.types.is_timestamp(column.type):
+        counts = column.cast(pa.int64())
+        is_far = pc.or_(pc.greater(counts, _LAST_MICROSECOND), pc.less(counts, _FIRST_MICROSECOND))
+        far = pc.binary_join_element_wise(counts.cast(pa.string()), "microseconds since 1970", " ")
+        column = pc.if_else(is_far, far, column.cast(pa.string()))
+    elif pa.types.is_temporal(column.type):
         column = column.cast(pa.string())
     return [str(value) for value in column.to_pylist()]
 

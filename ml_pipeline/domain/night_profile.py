@@ -111,7 +111,8 @@ def _known(
     # Where a value comes again, its knowledge is prolonged, not counted twice.
     is_again = np.zeros(len(days), dtype=bool)
     is_again[1:] = (values[1:] == values[:-1]) & (starts[1:] <= ends[:-1] + 1)
-    is_prolonged = np.append(is_again[1:], False)
+    is_prolonged = np.zeros(len(days), dtype=bool)
+    is_prolonged[:-1] = is_again[1:]
     all_days = np.array(nights, dtype="datetime64[D]").astype(np.int64)
     begun = np.searchsorted(np.sort(starts[~is_again]), all_days, side="right")
     ended = np.searchsorted(np.sort(ends[~is_prolonged]), all_days, side="left")

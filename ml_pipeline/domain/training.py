@@ -29,6 +29,7 @@ def train_trees(
     threads: int,
 ) -> TrainedTrees:
     """Gradient-boosted trees (Ke et al., NeurIPS 2017) on ``train``, their number chosen on ``early_stop``.
+    Raises ValueError if all labels of the train block are alike.
 
     Args:
         contract: parameters and seed.
@@ -36,14 +37,10 @@ def train_trees(
         train: matrix (rows, columns) and labels (rows,) in a total order; another order gives other trees.
         early_stop: the same for the block that says when to stop.
         threads: of LightGBM; does not change the trees.
-
-    Raises:
-        ValueError: all labels of the train block are alike, so there is nothing to tell apart.
     """
     import lightgbm
 
-    if not 0 < train[1].sum() < len(train[1]):
-        raise ValueError(f"all {len(train[1])} labels of the train block are alike; correct the labels, or train later")
+    _require_both_outcomes(train[1])
 
     parameters = {
         **contract.lightgbm,
@@ -72,6 +69,11 @@ def train_trees(
         {name: float(gain) for name, gain in zip(names, gains, strict=True)},
         float(booster.best_score["valid_0"]["binary_logloss"]),
     )
+
+
+def _require_both_outcomes(labels: NDArray[np.float64]) -> None:
+    if not 0 < labels.sum() < len(labels):
+        raise ValueError(f"all {len(labels)} labels of the train block are alike; correct the labels, or train later")
 
 
 def without_thread_count(text: str) -> str:

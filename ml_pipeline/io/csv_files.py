@@ -21,7 +21,7 @@ _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})"
 # How a cell of each type is written. No leading zero, because 00123 would become 123 without a word; no 1 for true.
 _WRITTEN = {
-    "integer": r"-?(0|[1-9][0-9]*)",
+    "integer": r"0|-?[1-9][0-9]*",
     "number": r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|nan|[+-]?(inf|Infinity)",
     "boolean": r"true|false|True|False|TRUE|FALSE",
     "date": _DAY,

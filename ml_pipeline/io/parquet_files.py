@@ -89,7 +89,10 @@ def read_parquet_file(path: Path, file: GatedFile, source: SourceContract) -> tu
         unknown = require_columns(path, found, source)
         rows = parquet.read(columns=list(source.column_names))
         return _plain_texts(path, rows.select(list(source.column_names)), limits), unknown
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except DeliveryError:
+        raise
+    # A damaged footer makes pyarrow raise what it will: a plain KeyError was seen for a name that one place has lost.
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, OverflowError) as error:
         raise DeliveryError(
             f"{shown(path)}: cannot be read as {source.name}: {shown(str(error))}. The file is damaged; deliver it again"
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml_pipeline.contracts.row_rules import KEY_IS_EMPTY, KEY_IS_UNSEEN
+from ml_pipeline.contracts.row_rules import KEY_IS_EMPTY, KEY_IS_UNSEEN, LOOKS_LIKE_NANOSECONDS, LOOKS_LIKE_SECONDS
 from ml_pipeline.contracts.rows import PERSONAL
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
 from ml_pipeline.nights import Night, nights_back, nights_between
@@ -18,7 +18,9 @@ from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.stale_scores import stale_scores
 
 # No person's word makes a row with such a cell one that features could be made from.
-_NEVER_RELEASED = {"not_nullable", "finite", KEY_IS_EMPTY, KEY_IS_UNSEEN}
+_NEVER_RELEASED = {
+    "not_nullable", "finite", KEY_IS_EMPTY, KEY_IS_UNSEEN, LOOKS_LIKE_SECONDS, LOOKS_LIKE_NANOSECONDS,
+}  # fmt: skip
 _ON_CLOCKS = ("on a clock of", "shown by the clock", "shown once by")
 
 
