@@ -10,6 +10,7 @@ import click
 from ml_pipeline.cli_features import features
 from ml_pipeline.cli_models import OPEN_SITE, promote
 from ml_pipeline.cli_reproduce import reproduce
+from ml_pipeline.cli_tune import recalibrate, tune
 from ml_pipeline.settings import Settings
 
 
@@ -24,6 +25,8 @@ def main(context: click.Context) -> None:
 main.add_command(features)
 main.add_command(promote)
 main.add_command(reproduce)
+main.add_command(recalibrate)
+main.add_command(tune)
 
 
 @main.command()

@@ -7,6 +7,7 @@ from ml_pipeline.operations.audit_model import learned_from_its_blocks, shuffled
 from ml_pipeline.operations.audit_proxies import proxy_alarm
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.training_rows import open_split
+from ml_pipeline.operations.tuned_training import tuning_of, with_tuning
 
 
 def audit_training(site: Site, night: Night, bundle: ModelBundle) -> dict[str, Audit]:
@@ -15,6 +16,7 @@ def audit_training(site: Site, night: Night, bundle: ModelBundle) -> dict[str, A
     Raises:
         ValueError: the SQL has changed since. LookupError: features or labels of a needed night are missing.
     """
+    site = with_tuning(site, tuning_of(bundle))
     split = open_split(site, night)
     return {
         "shuffled_target_is_chance": shuffled_target(site, split),
