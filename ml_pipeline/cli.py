@@ -16,6 +16,7 @@ from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
 from ml_pipeline.cli_scores import scores
 from ml_pipeline.cli_servers import ui
+from ml_pipeline.cli_tune import recalibrate, tune
 from ml_pipeline.cli_verify import verify
 from ml_pipeline.settings import Settings
 
@@ -43,6 +44,8 @@ main.add_command(verify)
 main.add_command(quarantine)
 main.add_command(hold)
 main.add_command(scores)
+main.add_command(recalibrate)
+main.add_command(tune)
 
 
 @main.command()

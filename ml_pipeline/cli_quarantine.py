@@ -25,12 +25,12 @@ def quarantine() -> None:
 
 @quarantine.command(name="list")
 @click.argument("source", required=False)
-@click.pass_context
-def list_rows(context: click.Context, source: str | None) -> None:
+@click.pass_obj
+def list_rows(open_site: "Callable[[], Site]", source: str | None) -> None:
     """Count what is in quarantine, by source, night and rule."""
     from ml_pipeline.operations.quarantine import quarantined
 
-    site = _site(context)
+    site = open_site()
     counted = Counter(
         (row.source, row.night, rule)
         for name in ([source] if source else site.sql.sources)
@@ -47,12 +47,12 @@ def list_rows(context: click.Context, source: str | None) -> None:
 @click.argument("source")
 @click.argument("night", type=_NIGHT)
 @click.option("--limit", default=20, show_default=True, help="How many rows to show.")
-@click.pass_context
-def show(context: click.Context, source: str, night: datetime, limit: int) -> None:
+@click.pass_obj
+def show(open_site: "Callable[[], Site]", source: str, night: datetime, limit: int) -> None:
     """Show the rows of SOURCE that NIGHT set aside: number, rules, values. Personal values are not shown."""
     from ml_pipeline.operations.quarantine import quarantined
 
-    rows = _found(lambda: quarantined(_site(context), source, night.date()))
+    rows = _found(lambda: quarantined(open_site(), source, night.date()))
     for row in rows[:limit]:
         where = f", released into {row.released_into}" if row.released_into else ""
         click.echo(f"row {row.row}{where}: {'; '.join(row.rules)}")
@@ -67,16 +67,16 @@ def show(context: click.Context, source: str, night: datetime, limit: int) -> No
 @click.option("--reason", required=True, help="Why the rows are right after all; it is recorded.")
 @click.option("--into", type=_NIGHT, help="The night that lands them; else the first that is not landed yet.")
 @click.option("--restate", is_flag=True, help="Let that night be one that is landed: it will know the rows after all.")
-@click.pass_context
+@click.pass_obj
 def release(  # noqa: PLR0917 - click hands them over by name
-    context: click.Context, source: str, night: datetime, rows: tuple[int, ...], reason: str, into: datetime | None,
+    open_site: "Callable[[], Site]", source: str, night: datetime, rows: tuple[int, ...], reason: str, into: datetime | None,
     restate: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Release rows of SOURCE from the quarantine of NIGHT: they land as known at the cutoff of a later night."""
     from ml_pipeline.operations.publish_catalog import publish_catalog
     from ml_pipeline.operations.quarantine import release as release_rows
 
-    site = _site(context)
+    site = open_site()
     done = _found(
         lambda: release_rows(
             site, source, night.date(), rows, reason=reason, into=into.date() if into else None, restate=restate
@@ -93,12 +93,12 @@ def hold() -> None:
 
 
 @hold.command(name="list")
-@click.pass_context
-def list_holds(context: click.Context) -> None:
+@click.pass_obj
+def list_holds(open_site: "Callable[[], Site]") -> None:
     """List what was held: open, or accepted and why."""
     from ml_pipeline.operations.holds import hold_ledger
 
-    ledger = hold_ledger(_site(context))
+    ledger = hold_ledger(open_site())
     accepted = ledger.accepted()
     for id_, held in ledger.holds().items():
         state = f"accepted: {accepted[id_]}" if id_ in accepted else "open"
@@ -110,12 +110,12 @@ def list_holds(context: click.Context) -> None:
 @hold.command()
 @click.argument("hold_id")
 @click.option("--reason", required=True, help="Why the delivery is right; it is recorded.")
-@click.pass_context
-def accept(context: click.Context, hold_id: str, reason: str) -> None:
+@click.pass_obj
+def accept(open_site: "Callable[[], Site]", hold_id: str, reason: str) -> None:
     """Say yes to the delivery held as HOLD_ID, and to nothing else; then land the night again."""
     from ml_pipeline.operations.holds import hold_ledger
 
-    held = _found(lambda: hold_ledger(_site(context)).accept(hold_id, reason))
+    held = _found(lambda: hold_ledger(open_site()).accept(hold_id, reason))
     click.echo(f"{held.source}, {held.what}: accepted; run the night again")
 
 
@@ -133,11 +133,6 @@ def _told(done: "Released") -> str:
 
 def _span(nights: "tuple[Night, ...]") -> str:
     return str(nights[0]) if len(nights) == 1 else f"{nights[0]} to {nights[-1]}"
-
-
-def _site(context: click.Context) -> "Site":
-    site: Site = context.meta.get("ml_pipeline.open_site", context.obj)()
-    return site
 
 
 def _found(work: Callable[[], Answer]) -> Answer:

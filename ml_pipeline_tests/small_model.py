@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from ml_pipeline.contracts.project import TrainingContract
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.sql_models import FeatureContract
+from ml_pipeline.contracts.training import TrainingContract
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.scoring import Scorer

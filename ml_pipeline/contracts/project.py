@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ml_pipeline.contracts.serving import ServingContract
+from ml_pipeline.contracts.training import TrainingContract
+from ml_pipeline.contracts.tuning import TuningContract
 from ml_pipeline.contracts.yaml_files import read_yaml
 from ml_pipeline.nights import Night, NightCalendar
 
@@ -61,26 +63,6 @@ class BaselineContract(_Frozen):
 
     feature: str = Field(pattern=_IDENTIFIER)
     keys: tuple[_ColumnName, ...]
-
-
-Embargo = Literal["label_horizon", "longest_window"]
-
-
-class TrainingContract(_Frozen):
-    """Lengths of the time blocks, and LightGBM's parameters. A block ends a gap before the next one begins.
-
-    ``embargo`` says what the gap is derived from; ``domain/splits.py`` gives the rule and the reasons for each.
-    """
-
-    warmup_nights: int = Field(ge=0)
-    early_stop_nights: int = Field(ge=1)
-    calibrate_nights: int = Field(ge=1)
-    test_nights: int = Field(ge=1)
-    seed: int
-    max_trees: int = Field(ge=1)
-    patience_trees: int = Field(ge=1)
-    lightgbm: dict[str, float | int | str | bool]
-    embargo: Embargo = "label_horizon"
 
 
 class AuditContract(_Frozen):
@@ -220,6 +202,7 @@ class ProjectContract(_Frozen):
     label: LabelContract
     baseline: BaselineContract
     training: TrainingContract
+    tuning: TuningContract | None = None
     decision: DecisionContract
     scoring: ScoringContract = ScoringContract()
     promotion: PromotionContract

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ml_pipeline.contracts.project import Embargo, TrainingContract
+from ml_pipeline.contracts.training import Embargo, TrainingContract
 from ml_pipeline.nights import Night, nights_back
 
 
@@ -84,7 +84,9 @@ def split_blocks(
     label_horizon_nights: int,
     label_window_nights: int = 0,
 ) -> Blocks:
-    """Lay the blocks backwards from ``trained_on``; the train block takes all that is left after the warm-up.
+    """Lay the blocks backwards from ``trained_on``; the train block takes what is left after the warm-up.
+
+    It takes all of that, or its last ``history_nights``.
 
     The test block ends ``label_horizon_nights`` before ``trained_on``, so that its labels are known by then.
 
@@ -111,6 +113,8 @@ def split_blocks(
             f"training as of {trained_on} needs at least {needed} nights of history, there are "
             f"{(trained_on - first_night).days}; train later, or shorten the blocks in project.yml"
         )
+    if contract.history_nights is not None:
+        first = max(first, nights_back(last, contract.history_nights - 1))
     return Blocks(Block("train", first, last), blocks["early_stop"], blocks["calibrate"], blocks["test"], gap)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 _SOURCES = (
     "nights.py", "contracts/*.py", "domain/*.py", "io/gate.py", "io/gated_runner.py", "io/landing_models.py",
     "io/model_bundle.py", "io/sql_template.py", "operations/build.py", "operations/bundle_contents.py",
-    "operations/bundle_scorer.py", "operations/split_report.py", "operations/train.py", "operations/training_rows.py",
+    "operations/bundle_scorer.py", "operations/split_report.py", "operations/recalibrate.py", "operations/train.py",
+    "operations/training_rows.py", "operations/tune.py", "operations/tuned_training.py",
 )  # fmt: skip
 # What turns landed rows and SQL into a built table.
 _ENGINE = ("nights.py", "io/gate.py", "io/gated_runner.py", "io/landing_models.py", "io/sql_template.py")

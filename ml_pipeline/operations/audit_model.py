@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.domain.calibration import fit_calibrator
+from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.roc import chance_error, roc_auc
 from ml_pipeline.domain.scoring import Scorer, raw_scores
@@ -138,7 +138,13 @@ def _other_share(own: float, bundled: float) -> Iterator[str]:
 
 def _other_calibrator(site: Site, held: LabelledRows, scorer: Scorer) -> Iterator[str]:
     scores = raw_scores(scorer, scorer.encoder.transform(held.rows), threads=site.threads)
-    own = fit_calibrator(scores, held.labels, held.nights).probability(scores)
-    distance = float(np.abs(own - scorer.calibrator.probability(scores)).max())
+    own = fit_calibrator(scores, held.labels, held.nights)
+    distance = float(np.abs(own.probability(scores) - scorer.calibrator.probability(scores)).max())
     if distance > _SAME_PROBABILITY:
         yield f"the calibrator is not what the calibration block gives; probabilities differ by up to {distance:.6f}"
+        return
+    # Two blocks may choose the same map, above all that which changes nothing; what each kind reached tells them apart.
+    told = scorer.calibrator.log_loss_by_kind
+    worst = max((abs(told[kind] - loss) for kind, loss in own.log_loss_by_kind.items() if kind in told), default=0.0)
+    if own.log_loss_by_kind.keys() == told.keys() and worst > _SAME_PROBABILITY:
+        yield f"the calibrator was not chosen on the calibration block; what the kinds reach differs by up to {worst:.6f}"

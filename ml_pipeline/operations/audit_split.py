@@ -21,6 +21,7 @@ from ml_pipeline.operations.audit import Audit
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.split_report import describe
 from ml_pipeline.operations.training_rows import Split, label_window_nights, open_split
+from ml_pipeline.operations.tuned_training import newest_tuning, with_tuning
 
 
 class SplitError(ValueError):
@@ -33,6 +34,7 @@ def check_split(site: Site, night: Night) -> Audit:
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
     """
+    site = with_tuning(site, newest_tuning(site, night))
     split = open_split(site, night)
     return audit_split(site, split, describe(site, split))
 

@@ -6,6 +6,7 @@ from ml_pipeline.operations.audit_model import learned_from_its_blocks, shuffled
 from ml_pipeline.operations.audit_proxies import proxy_alarm
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.training_rows import Split
+from ml_pipeline.operations.tuned_training import tuning_of, with_tuning
 
 
 def audit_training(site: Site, split: Split, bundle: ModelBundle) -> dict[str, Audit]:
@@ -14,6 +15,7 @@ def audit_training(site: Site, split: Split, bundle: ModelBundle) -> dict[str, A
     Raises:
         ValueError: the SQL has changed since.
     """
+    site = with_tuning(site, tuning_of(bundle))
     return {
         "shuffled_target_is_chance": shuffled_target(site, split),
         "training_is_blind": training_is_blind(site, split),

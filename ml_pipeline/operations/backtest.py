@@ -28,6 +28,7 @@ from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.train import fit_model, what_can_change_a_model
 from ml_pipeline.operations.training_rows import open_split, require_built
+from ml_pipeline.operations.tuned_training import newest_tuning, require_unseen, with_tuning
 
 BACKTEST = "monitoring/backtest"
 _SAMPLES = 200
@@ -121,7 +122,8 @@ def _inputs(site: Site, months: Sequence[Night]) -> dict[Night, NightInputs]:
         end = _nights(site, month)[-1]
         read = {str(night): content for night, content in hashes[table].items() if night <= end}
         span = months if month == months[-1] else (month,)
-        inputs[month] = NightInputs.made_from(made_by, read, list(hashes[LABELS].values()), span)
+        tunings = [tuning.as_json() for one in span if (tuning := newest_tuning(site, one)) is not None]
+        inputs[month] = NightInputs.made_from([*made_by, *tunings], read, list(hashes[LABELS].values()), span)
     return inputs
 
 
@@ -140,7 +142,10 @@ def _replayed(site: Site, months: Sequence[Night]) -> list[dict[str, object]]:
 
 def _predict(site: Site, month: Night, known_by: Night) -> Predictions:
     """Train as of ``month`` and predict its nights, with model and simple models."""
+    tuning = newest_tuning(site, month)
+    site = with_tuning(site, tuning)
     split = open_split(site, month)
+    require_unseen(tuning, split.blocks)
     model = fit_model(site, split.rows, split.blocks)
     train = split.rows.block(split.blocks.train)
     simple = fit_simple_models(

@@ -15,11 +15,12 @@ from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.files import sha256_of
-from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_bundle, read_manifest
+from ml_pipeline.io.model_bundle import MANIFEST, BundleError, ModelBundle, read_bundle, read_manifest
 from ml_pipeline.io.sql_project import SqlProject, load_sql_project
 from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.promote import champions_of
+from ml_pipeline.operations.recalibrate import SOURCE, make_recalibrated, recalibration_blocks
 from ml_pipeline.operations.score_rows import score_rows
 from ml_pipeline.operations.serve import labelled
 from ml_pipeline.operations.site import Site, features_table
@@ -28,6 +29,7 @@ from ml_pipeline.operations.standing_scores import StandingScores
 from ml_pipeline.operations.train import make_bundle
 from ml_pipeline.operations.training_rows import open_split
 from ml_pipeline.operations.trainings import RecordedTraining, recorded_training
+from ml_pipeline.operations.tuned_training import tuning_of, with_tuning
 
 _FEATURE_SET = "feature_set"
 _LABELS_FOLDER = "labels"
@@ -97,11 +99,21 @@ def reproduce_bundle(site: Site, version: str) -> Reproduction:
     with tempfile.TemporaryDirectory(prefix="ml_pipeline_reproduce_") as aside:
         sql = _recorded_project(site, folder / _FEATURE_SET, Path(aside) / "project")
         elsewhere = replace(site, data=Path(aside) / "data", sql=sql, tracking_uri="")
-        split = open_split(
-            elsewhere, Night.fromisoformat(manifest["trained_on"]), versions=training.table_versions
-        )  # fmt: skip
-        rebuilt, _ = make_bundle(elsewhere, split, describe(elsewhere, split))
+        rebuilt = _made_again(site, elsewhere, read_bundle(site.models, version), training)
         return Reproduction(version, _comparisons(folder, manifest, _hashes(rebuilt.folder)))
+
+
+def _made_again(site: Site, elsewhere: Site, bundle: ModelBundle, training: RecordedTraining) -> ModelBundle:
+    """With the tuning that the bundle names; a recalibrated one from the very trees that it was given."""
+    night, tuning = Night.fromisoformat(bundle.manifest["trained_on"]), tuning_of(bundle)
+    elsewhere = with_tuning(elsewhere, tuning)
+    if SOURCE in bundle.manifest:
+        source = read_bundle(site.models, bundle.manifest[SOURCE])
+        blocks = recalibration_blocks(elsewhere, source, night)
+        split = open_split(elsewhere, night, versions=training.table_versions, blocks=blocks)
+        return make_recalibrated(elsewhere, source, split, describe(elsewhere, split))[0]
+    split = replace(open_split(elsewhere, night, versions=training.table_versions), tuning=tuning)
+    return make_bundle(elsewhere, split, describe(elsewhere, split))[0]
 
 
 def _manifest(site: Site, version: str) -> dict[str, Any]:

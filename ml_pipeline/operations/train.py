@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ml_pipeline.domain.calibration import Calibrator, fit_calibrator
+from ml_pipeline.domain.calibration import UNCALIBRATED
+from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.decision import cost_threshold
 from ml_pipeline.domain.feature_matrix import fit_encoder
 from ml_pipeline.domain.scoring import Scorer, raw_scores
@@ -13,7 +14,7 @@ from ml_pipeline.domain.split_report import SplitReport
 from ml_pipeline.domain.splits import Blocks
 from ml_pipeline.domain.training import train_trees
 from ml_pipeline.io.code_version import code_version, package_versions
-from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, read_bundle, read_manifest, write_bundle
+from ml_pipeline.io.model_bundle import MANIFEST, ModelBundle, json_bytes, read_bundle, read_manifest, write_bundle
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.audit import Audit
 from ml_pipeline.operations.audit_split import audit_split, require_sound
@@ -31,6 +32,13 @@ from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.split_report import describe
 from ml_pipeline.operations.training_rows import LabelledRows, Split, open_split, training_blocks
 from ml_pipeline.operations.trainings import record_training, recorded_training
+from ml_pipeline.operations.tuned_training import (
+    TUNING_FILE,
+    AppliedTuning,
+    newest_tuning,
+    require_unseen,
+    with_tuning,
+)
 
 
 @dataclass(frozen=True)
@@ -49,17 +57,21 @@ class Training:
 def train(site: Site, night: Night) -> Training:
     """Train as of ``night``: from partitions up to it, and from labels known by its cutoff.
 
-    From which Delta versions, with what code and where is recorded in the ledger of trainings.
+    Its parameters are those of the newest tuning up to ``night``, the project's own if there is none. From which Delta
+    versions, with what code and where is recorded in the ledger of trainings.
 
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
         SplitError: the blocks or their labels are not what they must be. Nothing is trained in any of these cases.
     """
-    split = open_split(site, night)
+    tuning = newest_tuning(site, night)
+    site = with_tuning(site, tuning)
+    split = replace(open_split(site, night), tuning=tuning)
+    require_unseen(tuning, split.blocks)
     report = describe(site, split)
     audit = audit_split(site, split, report)
     require_sound(audit, night)
-    existing = find_training(site, night, versions=split.versions)
+    existing = _find(site, split.blocks, night, tuning, split.versions)
     if existing is None:
         bundle, contest = make_bundle(site, split, report)
         draw_plots(site, bundle, contest)
@@ -74,14 +86,19 @@ def train(site: Site, night: Night) -> Training:
 
 
 def make_bundle(site: Site, split: Split, report: SplitReport) -> tuple[ModelBundle, Contest]:
-    """Fit a model on ``split`` and write its bundle, nothing else; the same split gives the same bytes."""
+    """Fit a model on ``split`` and write its bundle, nothing else; the same split gives the same bytes.
+
+    The parameters are those of the project in ``site``: a tuning that ``split`` names must have been applied to it.
+    """
     rows, blocks, night = split.rows, split.blocks, split.night
     model = fit_model(site, rows, blocks)
     site.progress(f"trained {model.trees.tree_count} trees on nights {blocks.train.first} to {blocks.train.last}")
     contest = measure(site, rows, blocks, model.scorer)
     files = bundle_files(site, rows, blocks, model=model, contest=contest, split=report)
     facts = bundle_facts(site, rows, blocks, model=model, night=night)
-    facts["inputs_hash"] = _inputs_hash(site, blocks, night, split.versions)
+    facts["inputs_hash"] = _inputs_hash(site, blocks, night, split.tuning, split.versions)
+    if split.tuning is not None:
+        files[TUNING_FILE] = json_bytes(split.tuning.as_json())
     return write_bundle(site.models, files, facts, label=str(night)), contest
 
 
@@ -90,24 +107,43 @@ def find_training(site: Site, night: Night, *, versions: Mapping[str, int] | Non
 
     ``versions`` names the Delta version of features and labels that are compared, the newest ones if None.
     """
-    inputs_hash = _inputs_hash(site, training_blocks(site, night), night, versions or {})
+    tuning = newest_tuning(site, night)
+    site = with_tuning(site, tuning)
+    return _find(site, training_blocks(site, night), night, tuning, versions or {})
+
+
+def find_bundle(site: Site, night: Night, inputs_hash: str) -> ModelBundle | None:
+    """The bundle of ``night`` that was made from inputs with this hash, None if there is none."""
     for path in sorted(site.models.glob(f"{night}-*/{MANIFEST}")):
         if read_manifest(path).get("inputs_hash") == inputs_hash:
             return read_bundle(site.models, path.parent.name)
     return None
 
 
-def _inputs_hash(site: Site, blocks: Blocks, night: Night, versions: Mapping[str, int]) -> str:
+def _find(
+    site: Site, blocks: Blocks, night: Night, tuning: AppliedTuning | None, versions: Mapping[str, int]
+) -> ModelBundle | None:
+    return find_bundle(site, night, _inputs_hash(site, blocks, night, tuning, versions))
+
+
+def _inputs_hash(
+    site: Site, blocks: Blocks, night: Night, tuning: AppliedTuning | None, versions: Mapping[str, int]
+) -> str:
+    told = [*content_hashes(site, blocks, night, versions), tuning.as_json() if tuning else None]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def content_hashes(site: Site, blocks: Blocks, night: Night, versions: Mapping[str, int]) -> list[object]:
+    """All that a bundle with ``blocks`` is made from as of ``night``: declarations, code, and the content of its tables."""
     table = features_table(site.sql)
     features = site.tables.published(table, version=versions.get(table))
     labels = site.tables.published(LABELS, version=versions.get(LABELS))
     opened = nights_between(blocks.train.first, night)
-    parts = [
+    return [
         site.sql.feature_set_version, what_can_change_a_model(site), code_version(), package_versions(),
         [features[past].content_hash for past in opened if past in features and past <= blocks.test.last],
         [labels[past].content_hash for past in opened if past in labels],
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def what_can_change_a_model(site: Site) -> dict[str, object]:
@@ -125,10 +161,10 @@ def fit_model(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:
         site.project.training, encoder,
         train=(encoder.transform(train_rows.rows), train_rows.labels),
         early_stop=(encoder.transform(early.rows), early.labels),
-        threads=site.threads,
+        threads=site.threads, nights=(train_rows.nights, early.nights),
     )  # fmt: skip
     held = rows.block(blocks.calibrate)
-    uncalibrated = Scorer(encoder, trees.text, Calibrator("sigmoid", (1.0, 0.0), (), {}), 0.5)
+    uncalibrated = Scorer(encoder, trees.text, UNCALIBRATED, 0.5)
     scores = raw_scores(uncalibrated, encoder.transform(held.rows), threads=site.threads)
     return FittedModel(
         encoder, trees, fit_calibrator(scores, held.labels, held.nights), cost_threshold(site.project.decision)

@@ -13,6 +13,7 @@ from ml_pipeline.domain.splits import Block, Blocks, split_blocks
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.build import LABELS
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.tuned_training import AppliedTuning
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Split:
         features: all rows of these nights, also those without a known label.
         labels: the label table from the first of these nights to ``night``, as it was read to label ``rows``.
         versions: the Delta version of each table that was read, by name.
+        tuning: where its parameters come from, None for the project's own.
     """
 
     night: Night
@@ -53,17 +55,21 @@ class Split:
     features: pa.Table
     labels: pa.Table
     versions: Mapping[str, int] = field(default_factory=dict)
+    tuning: AppliedTuning | None = None
 
 
-def open_split(site: Site, night: Night, *, versions: Mapping[str, int] | None = None) -> Split:
+def open_split(
+    site: Site, night: Night, *, versions: Mapping[str, int] | None = None, blocks: Blocks | None = None
+) -> Split:
     """Read the split of a training as of ``night``, from partitions up to it.
 
-    Features and labels are read as of ``versions`` (by table), the newest ones, taken once, if None.
+    Features and labels are read as of ``versions`` (by table), the newest ones, taken once, if None. The blocks are those
+    of the project's training, or ``blocks``.
 
     Raises:
         ValueError: too little history. LookupError: features or labels of a needed night are missing.
     """
-    blocks = training_blocks(site, night)
+    blocks = blocks or training_blocks(site, night)
     first, last = blocks.train.first, blocks.test.last
     table = features_table(site.sql)
     taken = versions if versions is not None else {name: site.tables.version(name) for name in (table, LABELS)}

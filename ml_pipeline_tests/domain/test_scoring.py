@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_pipeline.contracts.project import TrainingContract
 from ml_pipeline.contracts.sql_models import FeatureContract
+from ml_pipeline.contracts.training import TrainingContract
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.scoring import Scorer, ranks, raw_scores, reason_codes, score_matrix

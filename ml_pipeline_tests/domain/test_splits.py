@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_pipeline.contracts.project import Embargo, TrainingContract, load_project
+from ml_pipeline.contracts.project import load_project
+from ml_pipeline.contracts.training import Embargo, TrainingContract
 from ml_pipeline.domain.split_rules import misplaced_blocks
 from ml_pipeline.domain.splits import Block, Blocks, Fold, gap_nights, split_blocks, walk_forward
 from ml_pipeline.nights import NightCalendar, lookback_nights, nights_between

@@ -5,10 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml_pipeline.contracts.project import TrainingContract
 from ml_pipeline.contracts.sql_models import FeatureContract
+from ml_pipeline.contracts.training import MemberContract, TrainingContract
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
-from ml_pipeline.domain.training import TrainedTrees, train_trees, without_thread_count
+from ml_pipeline.domain.training import TrainedTrees, recency_weights, train_trees, without_thread_count
 
 CONTRACT = TrainingContract(
     warmup_nights=0,
@@ -108,3 +108,71 @@ def test_a_category_is_a_category_and_not_a_number() -> None:
 def test_only_the_thread_count_is_taken_out_of_the_text() -> None:
     text = "tree\n[num_threads: 4]\n[num_leaves: 7]\n[num_threads_x: 3]\n"
     assert without_thread_count(text) == "tree\n[num_threads: 0]\n[num_leaves: 7]\n[num_threads_x: 3]\n"
+
+
+def test_a_row_weighs_half_as_much_as_one_that_is_a_half_life_younger() -> None:
+    nights = np.array(["2024-03-01", "2024-03-11", "2024-03-21"], dtype="datetime64[D]")
+    weights = recency_weights(nights, 10.0)
+    assert weights is not None
+    assert weights[1:] / weights[:-1] == pytest.approx([2.0, 2.0])
+    assert weights.mean() == pytest.approx(1.0)
+    assert recency_weights(nights, None) is None
+
+
+def test_recency_weights_need_the_nights() -> None:
+    with pytest.raises(ValueError, match="recency_half_life_nights"):
+        trees(contract=CONTRACT.model_copy(update={"recency_half_life_nights": 10.0}))
+
+
+def test_weighted_training_follows_the_young_rows() -> None:
+    """The signal turns round half-way: old rows say the opposite of young ones."""
+    table, labels = rows(1)
+    turned = np.where(np.arange(len(labels)) < 750, 1 - labels, labels)
+    nights = np.datetime64("2024-03-01") + np.arange(1500) // 50
+    matrix = encoder().transform(table)
+
+    def loss(half_life: float | None) -> float:
+        contract = CONTRACT.model_copy(update={"recency_half_life_nights": half_life})
+        return train_trees(
+            contract, encoder(), train=(matrix, turned), early_stop=(matrix[750:], labels[750:]), threads=1,
+            nights=(nights, nights[750:]),
+        ).early_stop_log_loss  # fmt: skip
+
+    assert loss(3.0) < loss(None) - 0.02
+
+
+MEMBERS = (MemberContract(), MemberContract(trees=25, lightgbm={"num_leaves": 2, "feature_fraction": 0.5}))
+
+
+@pytest.mark.parametrize("grows_again", [False, True])
+def test_members_are_averaged_and_a_fixed_number_of_trees_is_fixed(grows_again: bool) -> None:
+    def of(*members: MemberContract, seed: int) -> TrainedTrees:
+        changes = {"members": members, "grows_again": grows_again, "seed": seed}
+        return trees(contract=CONTRACT.model_copy(update=changes))
+
+    both, first, second = of(*MEMBERS, seed=7), of(MEMBERS[0], seed=7), of(MEMBERS[1], seed=8)
+    matrix = encoder().transform(rows(2)[0])
+    said = [lightgbm.Booster(model_str=one.text).predict(matrix, raw_score=True) for one in (both, first, second)]
+    assert said[0] == pytest.approx((said[1] + said[2]) / 2, abs=1e-12)
+    assert second.tree_count == 25
+    assert both.tree_count == first.tree_count + 25
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_members_have_the_same_bytes_on_any_number_of_threads(threads: int) -> None:
+    contract = CONTRACT.model_copy(update={"members": MEMBERS, "grows_again": True})
+    assert trees(contract=contract, threads=threads).text == trees(contract=contract).text
+
+
+def test_trees_that_grow_again_learn_from_the_early_stop_rows_too() -> None:
+    table, labels = rows(1)
+    matrix, (other, truth) = encoder().transform(table), rows(2)
+
+    def text(turned: np.ndarray, *, grows_again: bool) -> str:
+        contract = CONTRACT.model_copy(update={"grows_again": grows_again, "members": (MemberContract(trees=10),)})
+        return train_trees(
+            contract, encoder(), train=(matrix, labels), early_stop=(encoder().transform(other), turned), threads=1
+        ).text
+
+    assert text(truth, grows_again=True) != text(1 - truth, grows_again=True)
+    assert text(truth, grows_again=False) == text(1 - truth, grows_again=False)

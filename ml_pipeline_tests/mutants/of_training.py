@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import load_sources
-from ml_pipeline.domain.calibration import fit_calibrator
+from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.scoring import raw_scores
 from ml_pipeline.domain.splits import Block, Blocks
