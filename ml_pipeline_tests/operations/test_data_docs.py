@@ -10,8 +10,8 @@ from ml_pipeline.operations import data_docs
 from ml_pipeline.operations.data_docs import DataDocs, docs_path, write_docs, write_due_docs
 from ml_pipeline.operations.expect import EXPECTATIONS, Judged, JudgedNights, judge_expectations
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import SHOP_SCORED
-from ml_pipeline_tests.test_cli import invoke
 
 NIGHT = SHOP_SCORED[-1]
 

@@ -8,8 +8,8 @@ from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.operations.explain_score import explain_score
 from ml_pipeline.operations.score import SCORES
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import SHOP_SCORED
-from ml_pipeline_tests.test_cli import invoke
 
 NIGHT = SHOP_SCORED[2]
 

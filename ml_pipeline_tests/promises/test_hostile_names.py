@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 from ml_pipeline.io.bundle_folder import require_inside
 from ml_pipeline.io.model_bundle import BundleError, read_bundle
 from ml_pipeline.io.sql_project import load_sql_project

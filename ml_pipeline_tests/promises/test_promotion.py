@@ -93,7 +93,7 @@ while until is None or time.monotonic() < until:
         errors.append(str(error))
 print(json.dumps([seen, errors]))
 """
-ROLLBACK = "import sys; from ml_pipeline.cli import entry; sys.argv[0] = 'ml-pipeline'; entry()"
+ROLLBACK = "import sys; from ml_pipeline.cli.main import entry; sys.argv[0] = 'ml-pipeline'; entry()"
 
 
 def test_a_rollback_is_a_matter_of_seconds_and_readers_see_no_anomaly(contest: Contest, tmp_path: Path) -> None:

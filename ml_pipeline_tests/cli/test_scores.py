@@ -5,9 +5,9 @@ import pytest
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.score import SCORES, score
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import SHOP_SCORED
 from ml_pipeline_tests.second_model import promoted, second_version, unlike_answer
-from ml_pipeline_tests.test_cli import invoke
 
 
 def ask(site: Site, *arguments: str) -> tuple[int, str]:

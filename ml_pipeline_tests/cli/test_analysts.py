@@ -2,7 +2,7 @@ import csv
 from pathlib import Path
 
 from ml_pipeline.operations.site import Site
-from ml_pipeline_tests.test_cli import invoke
+from ml_pipeline_tests.cli.test_main import invoke
 
 
 def test_a_view_and_an_answer_are_exported(scored_shop: Site, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import SHOP_SCORED
-from ml_pipeline_tests.test_cli import invoke
 
 
 def champion_file(site: Site, name: str) -> Path:

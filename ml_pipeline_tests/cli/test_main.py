@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.processes import ROOT
@@ -19,8 +19,8 @@ def invoke(site: Site, *arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), env=environment)
 
 
-ONCE = "from ml_pipeline.cli import main; main()"
-TWICE = "from ml_pipeline.cli import main; main(standalone_mode=False); main()"
+ONCE = "from ml_pipeline.cli.main import main; main()"
+TWICE = "from ml_pipeline.cli.main import main; main(standalone_mode=False); main()"
 
 
 def run(site: Site, *arguments: str, code: str = ONCE) -> subprocess.CompletedProcess[str]:

@@ -4,8 +4,8 @@ from datetime import date
 from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.land import LandingHeldError, land
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import open_test_site
-from ml_pipeline_tests.test_cli import invoke
 
 HELD, SET_ASIDE = date(2024, 3, 10), "2024-02-27"
 ORDERS = "orders/2024-03.csv"

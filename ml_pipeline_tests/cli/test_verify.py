@@ -1,5 +1,5 @@
 from ml_pipeline.operations.site import Site
-from ml_pipeline_tests.test_cli import invoke
+from ml_pipeline_tests.cli.test_main import invoke
 
 
 def test_it_says_what_is_damaged_and_ends_with_one(landed_shop_copy: Site) -> None:

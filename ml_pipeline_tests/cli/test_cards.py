@@ -3,9 +3,9 @@ from pathlib import Path
 from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.explain_model import review_model
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.conftest import SHOP_TRAINED_ON
 from ml_pipeline_tests.operations.test_explain_model import champion
-from ml_pipeline_tests.test_cli import invoke
 
 
 def test_the_card_of_the_champion_is_printed_whole(scored_shop: Site) -> None:

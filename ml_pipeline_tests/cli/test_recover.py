@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 from ml_pipeline.operations.site import Site
 
 

@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ml_pipeline.cli_tune import recalibrate, tune
+from ml_pipeline.cli.tune import recalibrate, tune
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.operations.test_tune import CONTRACT, tunable

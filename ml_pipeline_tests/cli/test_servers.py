@@ -3,7 +3,7 @@ import socket
 import pytest
 from click.testing import CliRunner
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 
 
 def test_a_taken_port_is_one_line_and_no_traceback() -> None:

@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from ml_pipeline.cli_analysts import data_docs, explain, export
-from ml_pipeline.cli_cards import card, review
-from ml_pipeline.cli_features import features
-from ml_pipeline.cli_models import promote, rollback
-from ml_pipeline.cli_quarantine import hold, quarantine
-from ml_pipeline.cli_recover import recover
-from ml_pipeline.cli_reproduce import reproduce
-from ml_pipeline.cli_scores import scores
-from ml_pipeline.cli_servers import ui
-from ml_pipeline.cli_tune import recalibrate, tune
-from ml_pipeline.cli_verify import verify
+from ml_pipeline.cli.analysts import data_docs, explain, export
+from ml_pipeline.cli.cards import card, review
+from ml_pipeline.cli.features import features
+from ml_pipeline.cli.models import promote, rollback
+from ml_pipeline.cli.quarantine import hold, quarantine
+from ml_pipeline.cli.recover import recover
+from ml_pipeline.cli.reproduce import reproduce
+from ml_pipeline.cli.scores import scores
+from ml_pipeline.cli.servers import ui
+from ml_pipeline.cli.tune import recalibrate, tune
+from ml_pipeline.cli.verify import verify
 from ml_pipeline.settings import Settings
 
 
@@ -182,7 +182,3 @@ def entry() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-if __name__ == "__main__":
-    entry()

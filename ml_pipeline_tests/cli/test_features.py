@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.processes import ROOT
-from ml_pipeline_tests.test_cli import invoke
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -6,9 +6,9 @@ from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.operations.promote import PROMOTIONS, current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
+from ml_pipeline_tests.cli.test_main import invoke
 from ml_pipeline_tests.operations.test_promote import entry
 from ml_pipeline_tests.remade_bundles import remade
-from ml_pipeline_tests.test_cli import invoke
 
 LATER = date(2024, 5, 20)
 
