@@ -27,6 +27,7 @@ from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.build import build_features, build_labels
 from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.land import land
 from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.score import SCORES, score
@@ -40,6 +41,7 @@ Measured = dict[str, float]
 
 _TRAINED_ON = date(2013, 7, 1)
 _NEW_NIGHTS = [night for night in YEAR if date(2013, 10, 1) <= night <= date(2013, 10, 8)]
+_UNTIL_OCTOBER = [night for night in YEAR if night < date(2013, 10, 1)]
 _YEARS_BACK = (2, 1, 0)
 _WEEKS_A_YEAR = timedelta(days=364)
 _EXPLAINED_ROWS = 20_000
@@ -56,8 +58,11 @@ def prepare(folder: Path, one_year: Site) -> None:
         build_labels(site, YEAR)
         _serve(site, train(site, _TRAINED_ON).bundle.version)
         (data / "ready").touch()
-    if not (folder / "million" / "ready").exists():
-        _prepare_million(folder)
+    for data, make in ((folder / "nightly", _prepare_nightly), (folder / "million", _prepare_million)):
+        if not (data / "ready").exists():
+            shutil.rmtree(data, ignore_errors=True)
+            make(folder)
+            (data / "ready").touch()
 
 
 def _serve(site: Site, version: str) -> None:
@@ -68,9 +73,19 @@ def _serve(site: Site, version: str) -> None:
     )  # fmt: skip
 
 
+def _prepare_nightly(folder: Path) -> None:
+    """Landed and scored until the last night of September, and nothing later: the next night is new to every step."""
+    year, site = open_bench_site(PROJECT, folder / "scoring"), open_bench_site(PROJECT, folder / "nightly")
+    shutil.copytree(year.models, site.models)
+    shutil.copytree(year.data / "ledgers", site.data / "ledgers")
+    for source in site.sql.sources:
+        land(site, source, _UNTIL_OCTOBER)
+    build_labels(site, _UNTIL_OCTOBER)
+    score(site, _UNTIL_OCTOBER[-30:])
+
+
 def _prepare_million(folder: Path) -> None:
     year = open_bench_site(PROJECT, folder / "scoring")
-    shutil.rmtree(folder / "million", ignore_errors=True)
     site = open_bench_site(copied_project(folder / "million_project", years_before=2), folder / "million")
     shutil.copytree(year.models, site.models)
     table = features_table(year.sql)
@@ -81,7 +96,6 @@ def _prepare_million(folder: Path) -> None:
             table, rows, {night: NightInputs.made_from(str(night)) for night in nights}, key=site.project.entity_key
         )
     load_scorer(_bundle(site))
-    (site.data / "ready").touch()
 
 
 def _bundle(site: Site) -> ModelBundle:
@@ -100,8 +114,8 @@ def night(folder: Path) -> Measured:
 
 
 def nightly_job(folder: Path) -> Measured:
-    """``dagster job execute`` of one new night, as a process of its own, in the root as ``night`` left it."""
-    data = folder / "scoring"
+    """``dagster job execute`` of the next night, as a process of its own."""
+    data = folder / "nightly"
     environment = os.environ | {
         "ML_PIPELINE_DATA": str(data), "DAGSTER_HOME": str(data / "dagster_home"), "ML_PIPELINE_PROJECT": str(PROJECT),
     }  # fmt: skip
