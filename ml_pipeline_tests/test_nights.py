@@ -131,3 +131,16 @@ def test_a_replayed_day_keeps_month_and_day() -> None:
     assert replayed_night(date(2026, 11, 21), 2013) == date(2013, 11, 21)
     assert replayed_night(date(2024, 2, 29), 2013) == date(2013, 2, 28)
     assert replayed_night(date(2024, 2, 29), None) == date(2024, 2, 29)
+
+
+@given(
+    NIGHTS, st.integers(0, 5), CUTOFF_TIMES, st.integers(0, 7),
+    st.sampled_from(["America/New_York", "Europe/Berlin", "Pacific/Auckland", "UTC"]),
+)  # fmt: skip
+def test_the_nights_of_a_window_are_those_that_it_was_made_for(
+    first: date, more: int, cutoff_time: time, days_before: int, timezone: str
+) -> None:
+    calendar = NightCalendar(timezone, cutoff_time, days_before, FIRST)
+    for start in (first, FIRST):
+        last = start + timedelta(days=more)
+        assert calendar.nights_of_window(calendar.known_window(start, last)) == nights_between(start, last)

@@ -45,7 +45,7 @@ def list_rows(open_site: "Callable[[], Site]", source: str | None) -> None:
 
 @quarantine.command()
 @click.argument("source")
-@click.argument("night", type=_NIGHT)
+@click.argument("night", type=_NIGHT, metavar="NIGHT")
 @click.option("--limit", default=20, show_default=True, help="How many rows to show.")
 @click.pass_obj
 def show(open_site: "Callable[[], Site]", source: str, night: datetime, limit: int) -> None:
@@ -62,10 +62,12 @@ def show(open_site: "Callable[[], Site]", source: str, night: datetime, limit: i
 
 @quarantine.command()
 @click.argument("source")
-@click.argument("night", type=_NIGHT)
+@click.argument("night", type=_NIGHT, metavar="NIGHT")
 @click.option("--row", "rows", type=int, multiple=True, required=True, help="A row's number; give it once a row.")
 @click.option("--reason", required=True, help="Why the rows are right after all; it is recorded.")
-@click.option("--into", type=_NIGHT, help="The night that lands them; else the first that is not landed yet.")
+@click.option(
+    "--into", type=_NIGHT, metavar="NIGHT", help="The night that lands them; else the first that is not landed yet."
+)
 @click.option("--restate", is_flag=True, help="Let that night be one that is landed: it will know the rows after all.")
 @click.pass_obj
 def release(  # noqa: PLR0917 - click hands them over by name

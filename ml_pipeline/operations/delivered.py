@@ -37,10 +37,10 @@ def read_delivered(site: Site, contract: SourceContract, nights: Sequence[Night]
         require_unheld_files(site, contract.name, held.files)
         raise
     added = [name for name in (FAULT, DELIVERED_FOR) if name in read.schema.names]
-    rows = require_shape(read.drop(added), contract)
+    require_shape(read.drop(added).slice(0, 0), contract)
     if contract.is_nightly:
-        return _of_own_files(rows, read, site.calendar)
-    known_at = rows.column(KNOWN_AT)
+        return _of_own_files(require_shape(read.drop(added), contract), read, site.calendar)
+    known_at = read.column(KNOWN_AT)
     if known_at.null_count:
         raise LandingBlockedError(
             f"source {contract.name}: {known_at.null_count} rows have no {KNOWN_AT}, so no night can own them; "
@@ -48,10 +48,10 @@ def read_delivered(site: Site, contract: SourceContract, nights: Sequence[Night]
         )
     belongs = site.calendar.nights_known(known_at.cast(pa.int64()).to_numpy(), start, last)
     _require_no_stragglers(site, contract, belongs, nights)
-    rows = rows.append_column(SCORE_DATE, pa.array(belongs, pa.date32()))
-    if FAULT in added:
-        rows = rows.append_column(FAULT, read.column(FAULT))
-    return rows.filter(pa.array(belongs >= np.datetime64(first)))
+    is_wanted = belongs >= np.datetime64(first)
+    read, belongs = read.filter(pa.array(is_wanted)), belongs[is_wanted]
+    rows = require_shape(read.drop(added), contract).append_column(SCORE_DATE, pa.array(belongs, pa.date32()))
+    return rows.append_column(FAULT, read.column(FAULT)) if FAULT in added else rows
 
 
 def _of_own_files(rows: pa.Table, read: pa.Table, calendar: NightCalendar) -> pa.Table:
