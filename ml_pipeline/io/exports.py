@@ -12,13 +12,18 @@ from typing import Any
 
 import duckdb
 
-from ml_pipeline.io.catalog import identifier
+from ml_pipeline.io.catalog import identifier, quoted
+from ml_pipeline.io.duckdb_connections import lock_down
 from ml_pipeline.io.files import replace_durably, sync_file
 from ml_pipeline.io.spreadsheet_cells import Cell, cell
 
 SUFFIXES = (".csv", ".xlsx")
 MOST_ROWS = 1_000_000
 _ROWS_AT_ONCE = 10_000
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 _MOST_COLUMNS, _MOST_LETTERS = 16_384, 32_767
 # A sheet counts days from then.
 _FIRST_YEAR = 1900
@@ -38,8 +43,11 @@ def export(warehouse: Path, asked: str, target: Path, *, most_rows: int = MOST_R
     if target.suffix.lower() not in SUFFIXES:
         raise ExportRefusedError(f"{target.name}: exports are {' or '.join(SUFFIXES)}; name such a file")
     aside = target.with_name(f".{target.name}.{os.getpid()}.aside")
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with duckdb.connect(str(warehouse), read_only=True, config=_CONFIG) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        # A select may name any file: here it finds those that the views are made of, and no other.
+        connection.execute(f"set allowed_directories = [{quoted(str(warehouse.parent))}]")
+        lock_down(connection)
         connection.execute(_select(connection, asked))
         names = [str(cell(column[0])) for column in connection.description or []]
         counted = _Counted(_cells(connection), most_rows)
