@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON
-from ml_pipeline.io.duckdb_connections import utc_connection
+from ml_pipeline.io.duckdb_connections import lock_down, utc_connection
 from ml_pipeline.io.gate import load_landed, load_nights, make_source_relation, make_window
 from ml_pipeline.io.gated_runner import GatedRunner
 from ml_pipeline.io.sql_template import source_relation
@@ -57,6 +57,7 @@ def visible_rows(
         load_nights(connection, runner.calendar, [night])
         landed = runner.landed_nights(lookback_days, night, night)
         load_landed(connection, contract, runner.tables.files(table, landed, version=version))
+        lock_down(connection)
         make_window(connection, source, lookback_days)
         make_source_relation(connection, contract, lookback_days)
         ((rows, matching),) = connection.execute(

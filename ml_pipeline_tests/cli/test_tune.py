@@ -12,14 +12,7 @@ from ml_pipeline_tests.operations.test_tune import CONTRACT, tunable
 
 def invoke(site: Site, command: click.Command, *arguments: str) -> tuple[int, str]:
     """Run ``command`` on ``site``, as the front door hands it over."""
-
-    @click.group()
-    @click.pass_context
-    def door(context: click.Context) -> None:
-        context.meta["ml_pipeline.open_site"] = lambda: site
-
-    door.add_command(command)
-    result = CliRunner().invoke(door, [command.name or "", *arguments])
+    result = CliRunner().invoke(command, arguments, obj=lambda: site)
     return result.exit_code, result.output
 
 

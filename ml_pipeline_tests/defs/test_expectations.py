@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from datetime import date
 
 import dagster as dg
@@ -12,6 +15,7 @@ from ml_pipeline.operations.expect import EXPECTATIONS, Judged
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.conftest import SHOP_SCORED
 from ml_pipeline_tests.defs.test_jobs import execute
+from ml_pipeline_tests.processes import ROOT
 
 NIGHT = date(2013, 7, 1)
 
@@ -59,3 +63,13 @@ def test_a_night_that_is_not_as_it_must_be_fails_the_run(scored_shop_copy: Site)
         "returns"
     }
     assert sum(not entry["is_met"] for entry in published) >= 1
+
+
+def test_the_library_is_not_imported_before_it_is_asked() -> None:
+    """Its import takes longer than judging a night by our own numbers: most nights must not pay for it."""
+    code = "import sys; from ml_pipeline.definitions import definitions; definitions(); print('great_expectations' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ML_PIPELINE")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, capture_output=True, check=True
+    )
+    assert done.stdout.split() == ["False"]

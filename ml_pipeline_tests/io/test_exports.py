@@ -108,6 +108,18 @@ def test_what_cannot_be_exported_whole_is_refused_and_leaves_nothing(
     assert (tmp_path / name).read_text() == "as before"
 
 
+@pytest.mark.parametrize(
+    "asked", ["select * from read_text('{}')", "select * from read_csv('https://example.test/a.csv')"]
+)
+def test_a_select_reads_what_the_views_are_made_of_and_nothing_else(
+    warehouse: Path, tmp_path: Path, asked: str
+) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    with pytest.raises(duckdb.Error, match="disabled by configuration|httpfs"):
+        export(warehouse, asked.format(tmp_path / "secret.txt"), tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_query_that_is_wrong_says_so(warehouse: Path, tmp_path: Path) -> None:
     with pytest.raises(duckdb.Error, match="nothing"):
         export(warehouse, "select * from nothing", tmp_path / "out.csv")
