@@ -78,7 +78,7 @@ def write_catalog(root: Path, entries: Sequence[View | Macro]) -> bool:
     ``views.sql`` holds the same for a session that is open already.
 
     Raises:
-        ValueError: a column is described that its view does not have, or DuckDB refuses an entry.
+        duckdb.Error: a column is described that its view does not have, or DuckDB refuses an entry.
     """
     session = "".join(f"{statement};\n" for entry in entries for statement in _statements(entry, "or replace temp "))
     warehouse = root / WAREHOUSE
@@ -108,7 +108,7 @@ def _build(path: Path, entries: Sequence[View | Macro]) -> None:
                 for statement in _statements(entry, ""):
                     connection.execute(statement)
             except duckdb.Error as error:
-                raise ValueError(f"the catalog's {entry.name} cannot be made: {error}") from error
+                raise duckdb.Error(f"the catalog's {entry.name} cannot be made: {error}") from error
         connection.execute("commit")
         connection.execute("use memory")
         connection.execute("detach built")

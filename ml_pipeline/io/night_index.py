@@ -185,8 +185,9 @@ def _take(connection: sqlite3.Connection, table: str, folder: Path, version: int
     commit = read_commit(folder, version)
     # A clock that went back does not put a later commit before an earlier one (Delta's reader mends it in the same way).
     connection.execute(
-        "insert into commits select ?, ?, max(?, coalesce(max(published_at_ms), 0)) from commits where table_name = ?",
-        (table, version, commit.written_at_ms, table),
+        "insert or replace into commits select ?, ?, max(?, coalesce(max(published_at_ms), 0)) from commits "
+        "where table_name = ? and version < ?",
+        (table, version, commit.written_at_ms, table, version),
     )
     connection.executemany(
         "update files set removed = ? where table_name = ? and night = ? and path = ?",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml_pipeline.contracts.serving import SHADOW_SCORES
+from ml_pipeline.contracts.serving import SHADOW_SCORES, ServingPolicy
 from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.promote import PROMOTIONS, current_champion
@@ -73,6 +73,8 @@ def test_a_challenger_scores_in_the_shadow_and_is_compared_on_what_has_matured(s
     assert shadow_evidence(site, date(2024, 5, 10)).reasons == ("there is no challenger on night 2024-05-10",)
     assert shadow_evidence(site, SHADOWED[1]).nights == ()
 
+    score(site, [SHADOWED[2]], policy=ServingPolicy("current"), replaces=True)  # the same answer, by hindsight
+    assert shadow_evidence(site, LAST).nights == (SHADOWED[1], SHADOWED[3], SHADOWED[4])
     (site.models / challenger / "model.txt").write_text("tree\n", encoding="utf-8")
     with pytest.raises(BundleError, match=r"model\.txt was changed"):
         score_in_the_shadow(site, [LAST])
