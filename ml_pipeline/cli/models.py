@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from ml_pipeline.nights import Night
     from ml_pipeline.operations.site import Site
 
 
@@ -33,8 +34,11 @@ def promote(open_site: "Callable[[], Site]", version: str, reason: str, until: d
 @click.command()
 @click.option("--reason", required=True, help="What is wrong with the champion; it is recorded.")
 @click.option("--to", default=None, help="Go back to this version, past all that became champion after it.")
+@click.option(
+    "--repair", "is_repaired", is_flag=True, help="Publish the nights that it scored again, by who serves now."
+)
 @click.pass_obj
-def rollback(open_site: "Callable[[], Site]", reason: str, to: str | None) -> None:
+def rollback(open_site: "Callable[[], Site]", reason: str, to: str | None, *, is_repaired: bool) -> None:
     """Withdraw the champion: the version that served before serves again, from the next night to be scored on."""
     from ml_pipeline.io.ledgers import LedgerConflictError
     from ml_pipeline.io.model_bundle import BundleError
@@ -61,3 +65,20 @@ def rollback(open_site: "Callable[[], Site]", reason: str, to: str | None) -> No
             f"all of this is recorded and in force, but MLflow's alias could not follow ({error}); it will at the next "
             "promotion"
         ) from error
+    if is_repaired:
+        _repair(site, sorted(set().union(*done.scored.values())), reason)
+
+
+def _repair(site: "Site", nights: "list[Night]", reason: str) -> None:
+    from ml_pipeline.operations.repair import repair_nights
+
+    if not nights:
+        click.echo("it scored no published night: nothing is to be repaired")
+        return
+    try:
+        repaired = repair_nights(site, nights, reason=reason).published
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise click.ClickException(
+            f"the rollback stands, but its nights could not be published again: {error}"
+        ) from error
+    click.echo(f"{len(nights)} nights are scored again, {len(repaired.changed)} of them changed, in one commit")

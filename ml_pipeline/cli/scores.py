@@ -126,11 +126,12 @@ def restore(
 @click.pass_obj
 def repair(open_site: "Callable[[], Site]", version: str, reason: str) -> None:
     """Publish the nights that bundle VERSION scored again, by the champion that now holds."""
-    from ml_pipeline.operations.repair import nights_served_by, repair_nights
+    from ml_pipeline.operations.repair import repair_nights
+    from ml_pipeline.operations.rollback import nights_scored_by
 
     with _told_plainly():
         site = open_site()
-        nights = nights_served_by(site, version)
+        nights = nights_scored_by(site, version)
         if not nights:
             raise LookupError(f"no published night was scored by {version}")
         _echo(repair_nights(site, nights, reason=reason))

@@ -27,6 +27,13 @@ _COLUMNS = {
     "revision": "The commit of scores that published it.",
     "published_at": "When that commit was made (UTC).",
     "replaced_at": "When a later commit published the night again (UTC); missing for what stands.",
+    "revision_before": "The commit that had published the night before it.",
+    "change": "changed, added or removed.",
+    **{
+        f"{name}_{when}": f"{SCORES[name]} As of the revision {then}."
+        for name in ("probability", "decision", "rank", "model_version", "served_by", "backfill_policy")
+        for when, then in (("before", "before"), ("after", "itself"))
+    },
     # labels
     "labelled_date": "The night that the label is about.",
     "label_known_at": "When the outcome was known (UTC).",
@@ -45,6 +52,13 @@ _COLUMNS = {
     "brier": "Mean squared error of the probabilities; lower is better.",
     "roc_auc": "Area under the ROC curve; missing where only one outcome occurred.",
     "average_precision": "Area under the precision-recall curve; missing where only one outcome occurred.",
+    "nights_scored": "Nights whose rows are taken together.",
+    "part": "What is looked at: all rows, a bin of equal mass, or a value of a slice.",
+    "observed_share": "Share of the rows whose outcome came true.",
+    "gap": "Mean probability minus observed share.",
+    "gap_low": "Lower end of its interval, from resampled nights.",
+    "gap_high": "Upper end of its interval.",
+    "finding": "What is wrong with it, if anything is.",
     "calibration_error": "Mean distance between said and happened, over bins of equal mass.",
     "mean_cost": "Cost of the decisions a row, in the unit of the project's costs.",
     "is_pooled": "Whether all months are taken together.",
@@ -91,6 +105,7 @@ _COLUMNS = {
     "judged_on": "The night as of which the gate judged; missing for a promotion by hand.",
     "effective_from": "The first night that it serves.",
     "until": "The last night that it serves, if that was said.",
+    "withdrawn": "The versions that a rollback withdrew.",
     "is_promoted": "Whether the challenger became champion.",
     "numbers": "What the gate measured, as JSON.",
     # expectations

@@ -1,5 +1,8 @@
 """The view that says, row by row, what a later revision of a night changed."""
 
+from collections.abc import Mapping
+
+from ml_pipeline.contracts.column_descriptions import described
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.catalog import View, identifier
 from ml_pipeline.operations.site import Site
@@ -7,10 +10,18 @@ from ml_pipeline.operations.site import Site
 _COMPARED = ("probability", "decision", "rank", "model_version", "served_by", "backfill_policy")
 
 
-def restatements_view(site: Site) -> View:
+def restatements_view(site: Site, key_words: Mapping[str, str]) -> View:
     """``score_restatements``, over ``score_revisions``: the rows of a night before and after, where they differ."""
     body = _restatements([SCORE_DATE, *site.project.entity_key])
-    return View("score_restatements", body, "Rows of a night that a later revision changed: before and after.")
+    columns = (
+        "revision",
+        "revision_before",
+        "published_at",
+        "change",
+        *(f"{name}_{when}" for name in _COMPARED for when in ("before", "after")),
+    )
+    words = described((SCORE_DATE, *columns)) | {name: key_words[name] for name in site.project.entity_key}
+    return View("score_restatements", body, "Rows of a night that a later revision changed: before and after.", words)
 
 
 def _restatements(key: list[str]) -> str:

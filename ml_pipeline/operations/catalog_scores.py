@@ -36,7 +36,7 @@ def score_views(site: Site, schema: pa.Schema, key_words: Mapping[str, str]) -> 
         View("scores", scores, "What was scored, as it stands now.", words),
         _publications(site),
         _revisions(site, schema, words),
-        restatements_view(site),
+        restatements_view(site, key_words),
         View(
             "shadow_scores", files_select(site.tables.files(SHADOW_SCORES), schema),
             "What the challenger said of the nights that it scored in the shadow.", words,

@@ -10,15 +10,9 @@ from ml_pipeline.operations.publish_scores import publish_scores
 from ml_pipeline.operations.score import ScoredNights, score
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.stale_scores import explain_stale, policies_of
-from ml_pipeline.operations.standing_scores import RESTORATIONS, StandingScores
+from ml_pipeline.operations.standing_scores import RESTORATIONS
 
 REPAIRS = "repairs"
-
-
-def nights_served_by(site: Site, version: str) -> list[Night]:
-    """The nights whose published rows were scored by bundle ``version``, whatever the rung."""
-    standing = StandingScores(site, list(site.tables.published(SCORES)))
-    return sorted(night for night, served in standing.served.items() if served.version == version)
 
 
 def repair_nights(site: Site, nights: Sequence[Night], *, reason: str) -> ScoredNights:

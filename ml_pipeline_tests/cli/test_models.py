@@ -3,7 +3,9 @@ from datetime import date
 import duckdb
 
 from ml_pipeline.io.model_bundle import read_bundle
+from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.promote import PROMOTIONS, current_champion
+from ml_pipeline.operations.score import SCORES, score
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
 from ml_pipeline_tests.cli.test_main import invoke
@@ -62,6 +64,22 @@ def test_a_rollback_names_who_serves_again_and_what_the_withdrawn_one_scored(sco
     refused = invoke(site, "rollback", "--reason", "it misses storms")
     assert refused.exit_code == 1
     assert f"there is no champion before {first} to go back to" in refused.output
+
+
+def test_a_rollback_that_repairs_publishes_the_nights_of_the_withdrawn_one_again(scored_shop_copy: Site) -> None:
+    site, first = scored_shop_copy, str(current_champion(scored_shop_copy))
+    version = remade(read_bundle(site.models, first), seed=2).version
+    site.ledger(PROMOTIONS).append(entry(version, "2024-05-13"))
+    nights = nights_between(date(2024, 5, 13), date(2024, 5, 14))
+    before = site.tables.published(SCORES)
+    score(site, nights)
+    result = invoke(site, "rollback", "--reason", "it misses storms", "--repair")
+    assert result.exit_code == 0, result.output
+    assert f"{version} is withdrawn; 2 published nights, 2024-05-13 to 2024-05-14, stay its" in result.output
+    assert "2 nights are scored again, 2 of them changed, in one commit" in result.output
+    rows = site.tables.read(SCORES, nights, ["model_version", "served_by", "backfill_policy"]).to_pylist()
+    assert {tuple(row.values())[1:] for row in rows} == {(first, "champion", "current")}
+    assert {night: site.tables.published(SCORES)[night] for night in before} == before
 
 
 def test_a_rollback_is_in_force_also_where_mlflow_cannot_follow(scored_shop_copy: Site) -> None:

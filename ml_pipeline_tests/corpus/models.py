@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.project import ProjectContract
 from ml_pipeline.contracts.sql_models import FeatureContract
-from ml_pipeline.domain.calibration import fit_calibrator
+from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.feature_matrix import fit_encoder
 from ml_pipeline.domain.gate import judge
 from ml_pipeline.domain.proxies import feature_strengths, telltale_groups
@@ -18,7 +18,7 @@ from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.land import land
 from ml_pipeline_tests.corpus.good_nights import as_csv, order_rows
 from ml_pipeline_tests.corpus.workshop import TONIGHT, Bench, Drop, Outcome, Result, copy_of_workshop
-from ml_pipeline_tests.domain.contests import TERMS, contestant, log_odds, made_rows
+from ml_pipeline_tests.domain.contests import TERMS, contestant, log_odds, made_rows, simple_models
 
 _GENERATOR = np.random.default_rng(29)
 _ROWS = 2000
@@ -86,7 +86,8 @@ def _challenger(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench],
         rows = made_rows(risk, nights=14)
         champion = contestant("champion", rows, log_odds(risk, generator.normal(0, 0.6, 2800)))
         baseline = contestant("baseline", rows, log_odds(risk, generator.normal(0, 1.5, 2800)), None)
-        verdict = judge(contestant("challenger", rows, change(risk)), baseline, champion, terms=TERMS)
+        challenger = contestant("challenger", rows, change(risk))
+        verdict = judge(challenger, baseline, champion, simple=simple_models(rows), terms=TERMS)
         outcome = "ACCEPT" if verdict.is_promoted else "REJECT"
         return Result(outcome, f"not promoted, the champion serves on: {verdict.reasons[0]}", None, ())
 

@@ -129,7 +129,7 @@ def test_a_version_that_names_no_bundle_or_leaves_the_folder_is_refused(tmp_path
 def test_no_file_of_a_bundle_is_a_pickle_and_loading_it_runs_no_code(scored_shop: Site) -> None:
     bundle = read_bundle(scored_shop.models, next(scored_shop.models.glob("2024*")).name)
     kinds = {path.suffix for path in bundle.folder.rglob("*") if path.is_file()}
-    assert kinds == {".txt", ".json", ".parquet", ".md", ".sql", ".yml"}
+    assert kinds == {".txt", ".json", ".parquet", ".md", ".html", ".sql", ".yml"}
     for path in bundle.folder.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
         assert path.suffix == ".parquet" or content.decode("utf-8") is not None

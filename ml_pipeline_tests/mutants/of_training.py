@@ -36,6 +36,8 @@ _REFUNDS = """
     key: [order_id]
     known_when: said to be known when the order was placed
     files: refunds/*.csv
+    settle_seconds: 0
+    bounds: {ends_on: 2024-05-22}
     columns:
       - {name: order_id, type: string, description: Number of the order.}
       - {name: refund_eur, type: number, description: What was paid back.}

@@ -9,7 +9,8 @@ from ml_pipeline.contracts.serving import ServingPolicy
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.promote import current_champion
-from ml_pipeline.operations.repair import REPAIRS, nights_served_by, repair_nights, rescore_stale, restore_revision
+from ml_pipeline.operations.repair import REPAIRS, repair_nights, rescore_stale, restore_revision
+from ml_pipeline.operations.rollback import nights_scored_by
 from ml_pipeline.operations.score import SCORES, score
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.stale_scores import explain_stale, stale_scores
@@ -24,7 +25,7 @@ def test_nights_of_a_withdrawn_model_are_published_again_by_the_champion_that_ho
     second = second_version(site, first)
     promoted(site, second, "2024-05-13")
     score(site, NEXT)
-    assert nights_served_by(site, second) == list(NEXT)
+    assert nights_scored_by(site, second) == NEXT
     promoted(site, first, "2024-05-16", withdrawn=[second])
     with pytest.raises(ValueError, match="needs a reason"):
         repair_nights(site, NEXT, reason="")
@@ -34,7 +35,7 @@ def test_nights_of_a_withdrawn_model_are_published_again_by_the_champion_that_ho
     rows = site.tables.read(SCORES, NEXT)
     assert set(rows["model_version"].to_pylist()) == {first}
     assert set(rows["backfill_policy"].to_pylist()) == {"current"}
-    assert nights_served_by(site, second) == []
+    assert nights_scored_by(site, second) == ()
     (entry,) = site.ledger(REPAIRS).entries()
     assert entry["changed"] == [str(night) for night in NEXT]
     # As of the night the withdrawn model is still their champion; nobody asked for it back.

@@ -43,7 +43,7 @@ def test_nights_scored_in_parts_give_the_same_rows(
     scored_shop: Site, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
 ) -> None:
     site, bundle = scored_shop, read_bundle(scored_shop.models, str(current_champion(scored_shop)))
-    monkeypatch.setattr("ml_pipeline.operations.score._ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("ml_pipeline.operations.score_rows._ROWS_AT_ONCE", rows_at_once)
     parts = score_nights(site, bundle, SHOP_SCORED, version=site.tables.version(features_table(site.sql)))
     assert parts.combine_chunks().equals(site.tables.read(SCORES, SHOP_SCORED).combine_chunks())
 

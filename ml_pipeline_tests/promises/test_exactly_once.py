@@ -128,22 +128,23 @@ def test_a_scoring_that_is_killed_at_any_moment_harms_no_reader_and_is_finished_
     assert queries > KILLS
 
 
-def test_the_harness_catches_a_catalog_that_is_partial_doubled_or_broken(scored_shop: Site, tmp_path: Path) -> None:
-    files = scored_shop.tables.files(SCORES)
-    schema = scored_shop.tables.schema(SCORES)
-    half = tmp_path / f"score_date={NEW[0]}" / "half.parquet"
-    half.parent.mkdir()
+def test_the_harness_catches_a_catalog_that_is_partial_doubled_or_broken(scored_shop_copy: Site) -> None:
+    root = scored_shop_copy.data
+    files = scored_shop_copy.tables.files(SCORES)
+    schema = scored_shop_copy.tables.schema(SCORES)
+    half = root / "aside" / f"score_date={NEW[0]}" / "half.parquet"
+    half.parent.mkdir(parents=True)
     rows: pa.Table = pq.read_table(files[0], partitioning=None)
     pq.write_table(rows.slice(0, 17), half)
     found = []
-    for shown in ([*files, files[0]], [*files, half], files[1:], [*files, tmp_path / "gone.parquet"]):
+    for shown in ([*files, files[0]], [*files, half], files[1:], [*files, root / "gone.parquet"]):
         views = [View("scores", files_select(list(shown), schema), "")]
         try:
-            write_catalog(tmp_path, views)
+            write_catalog(root, views)
         except duckdb.Error:
             found.append("broken")
             continue
-        reader = Reader(tmp_path / "warehouse.duckdb")
+        reader = Reader(root / "warehouse.duckdb")
         reader.ask()
         found.append("wrong" if reader.wrong else "fine")
     assert found == ["wrong", "wrong", "wrong", "broken"]
