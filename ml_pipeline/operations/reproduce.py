@@ -21,6 +21,7 @@ from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.recalibrate import SOURCE, make_recalibrated, recalibration_blocks
+from ml_pipeline.operations.refit_bundle import make_refit, refit_split
 from ml_pipeline.operations.score_rows import score_rows
 from ml_pipeline.operations.serve import labelled
 from ml_pipeline.operations.site import Site, features_table
@@ -104,9 +105,12 @@ def reproduce_bundle(site: Site, version: str) -> Reproduction:
 
 
 def _made_again(site: Site, elsewhere: Site, bundle: ModelBundle, training: RecordedTraining) -> ModelBundle:
-    """With the tuning that the bundle names; a recalibrated one from the very trees that it was given."""
+    """With the tuning that the bundle names; a recalibrated one from its very trees, a refit from its very recipe."""
     night, tuning = Night.fromisoformat(bundle.manifest["trained_on"]), tuning_of(bundle)
     elsewhere = with_tuning(elsewhere, tuning)
+    if bundle.refit_of is not None:
+        source = read_bundle(site.models, bundle.refit_of)
+        return make_refit(elsewhere, source, refit_split(elsewhere, source, versions=training.table_versions))
     if SOURCE in bundle.manifest:
         source = read_bundle(site.models, bundle.manifest[SOURCE])
         blocks = recalibration_blocks(elsewhere, source, night)
