@@ -10,6 +10,9 @@ class _Frozen(BaseModel):
 
 
 Embargo = Literal["label_horizon", "longest_window"]
+Refit = Literal["never", "if_fresher_is_better"]
+# What says only what happens after the gate has accepted a model; the model itself does not depend on it.
+AFTER_ACCEPTANCE = frozenset({"refit", "refit_folds", "refit_validate_nights"})
 
 
 class MemberContract(_Frozen):
@@ -34,6 +37,8 @@ class TrainingContract(_Frozen):
             early-stop block together.
         recency_half_life_nights: a row weighs half as much as one that is so many nights younger; None: all alike.
         history_nights: the most nights of the train block, its youngest; None: all there are.
+        refit: whether a model that the gate has accepted is grown once more, on all matured rows; ``if_fresher_is_better``
+            asks ``refit_folds`` walk-forward folds of ``refit_validate_nights`` nights each.
     """
 
     warmup_nights: int = Field(ge=0)
@@ -49,3 +54,6 @@ class TrainingContract(_Frozen):
     grows_again: bool = False
     recency_half_life_nights: float | None = Field(default=None, gt=0)
     history_nights: int | None = Field(default=None, ge=1)
+    refit: Refit = "never"
+    refit_folds: int = Field(default=3, ge=1, le=20)
+    refit_validate_nights: int = Field(default=14, ge=1)

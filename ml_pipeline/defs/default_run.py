@@ -18,6 +18,7 @@ from ml_pipeline.operations.late_arrivals import stale_late_arrivals
 from ml_pipeline.operations.mature import stale_performance
 from ml_pipeline.operations.matured_calibration import stale_calibration
 from ml_pipeline.operations.promote import judged_before
+from ml_pipeline.operations.refit import is_refit_due
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline.operations.train import find_training
@@ -129,5 +130,6 @@ def _unjudged(site: Site, nights: Sequence[Night]) -> list[Night]:
 
 def _untrained(site: Site, night: Night) -> list[Night]:
     bundle = find_training(site, night)
-    is_done = bundle is not None and judged_before(site, bundle.version, night) is not None
-    return [] if is_done else [night]
+    if bundle is None or judged_before(site, bundle.version, night) is None:
+        return [night]
+    return [night] if is_refit_due(site, bundle.version, night) else []

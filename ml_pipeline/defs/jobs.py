@@ -11,6 +11,8 @@ AssetJob = Any
 
 _SOURCES = dg.AssetSelection.groups("ingestion")
 _BUILDING = dg.AssetSelection.groups("features")
+# Asked for by a person, never by a retraining.
+_ON_DEMAND = dg.AssetSelection.assets("tuned_parameters", "recalibrated_model")
 _WATCHING = dg.AssetSelection.groups("monitoring")
 _JUDGING = dg.AssetSelection.assets(*(dg.AssetKey(["monitoring", name]) for name in ("performance", "calibration")))
 
@@ -30,8 +32,16 @@ nightly_scoring = _job(
 ingestion = _job("ingestion", _SOURCES, "Land every source.", max_runtime_minutes=60)
 feature_building = _job("feature_building", _BUILDING, "Build features and labels.", max_runtime_minutes=60)
 retraining = _job(
-    "retraining", dg.AssetSelection.groups("training"), "Train as of the night and let the gate judge.",
+    "retraining", dg.AssetSelection.groups("training") - _ON_DEMAND, "Train as of the night and let the gate judge.",
     max_runtime_minutes=60,
+)  # fmt: skip
+tuning = _job(
+    "tuning", dg.AssetSelection.assets("tuned_parameters"), "Search parameters as of the night, within the project's budget.",
+    max_runtime_minutes=120,
+)  # fmt: skip
+recalibration = _job(
+    "recalibration", dg.AssetSelection.assets("recalibrated_model"),
+    "Give the champion's trees a newer calibrator and let the gate judge.", max_runtime_minutes=30,
 )  # fmt: skip
 scoring = _job("scoring", dg.AssetSelection.assets("scores"), "Score nights.", max_runtime_minutes=60)
 judging = _job(

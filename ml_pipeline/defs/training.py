@@ -1,4 +1,4 @@
-"""Assets that make a model as of a night and let the gate judge it."""
+"""Assets that tune, make or recalibrate a model as of a night, and let the gate judge it."""
 
 import dagster as dg
 
@@ -6,14 +6,17 @@ from ml_pipeline.defs.audits import TRAINING_AUDITS, check_result, proxy_facts
 from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
 from ml_pipeline.defs.reporting import Report, image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
-from ml_pipeline.domain.gate_table import comparison_table
+from ml_pipeline.defs.training_facts import refit_facts, tuning_facts, verdict_facts
 from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.audit_training import audit_training
-from ml_pipeline.operations.promote import promote_if_better
+from ml_pipeline.operations.promote import current_champion, promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.publish_review import publish_review
+from ml_pipeline.operations.recalibrate import recalibrate
+from ml_pipeline.operations.refit import refit_if_better
 from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.train import find_training, train
+from ml_pipeline.operations.tune import tune
 
 _OWNER = sql_project().project.owner
 TRAINED_MODEL = "trained_model"
@@ -57,7 +60,7 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> Repo
     group_name="training", kinds={"mlflow"}, owners=[_OWNER], pool="training", code_version="1",
 )  # fmt: skip
 def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """The gate's verdict on the night's model against champion and baseline; a "no" is recorded with its reasons too."""
+    """The gate's verdict on the night's model against champion and baseline, and whether an accepted one is refit; recorded."""
     (night,) = nights_of(context)
     here = site.open(context.log.info)
     bundle = find_training(here, night)
@@ -66,10 +69,42 @@ def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mater
             f"there is no model of night {night} to judge; materialise trained_model first", allow_retries=False
         )
     outcome = run_or_refuse(lambda: promote_if_better(here, bundle.version, night))
+    refit = run_or_refuse(lambda: refit_if_better(here, bundle.version, night))
     publish_catalog(here)
     return dg.MaterializeResult(metadata={
-        "model_version": outcome.challenger, "is_promoted": outcome.verdict.is_promoted, "is_new": outcome.is_new,
-        "champion_before": outcome.champion_before or "none",
-        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.verdict.reasons)),
-        "comparison": dg.MetadataValue.md(comparison_table(outcome.verdict.numbers)),
+        **verdict_facts(outcome), **({} if refit is None else refit_facts(refit)),
+    })  # fmt: skip
+
+
+@dg.asset(
+    deps=same_night("features", "labels"), partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(),
+    retry_policy=RETRY, group_name="training", kinds={"lightgbm"}, owners=[_OWNER], pool="training", code_version="1",
+)  # fmt: skip
+def tuned_parameters(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The parameters that walk-forward folds as of the night chose; trainings of this night and later ones use them."""
+    (night,) = nights_of(context)
+    here = site.open(context.log.info)
+    return dg.MaterializeResult(metadata=tuning_facts(here, run_or_refuse(lambda: tune(here, night))))
+
+
+@dg.asset(
+    deps=same_night("features", "labels"), partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(),
+    retry_policy=RETRY, group_name="training", kinds={"lightgbm", "mlflow"}, owners=[_OWNER], pool="training",
+    code_version="1",
+)  # fmt: skip
+def recalibrated_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The champion's trees with a calibrator of the newest matured nights, and what the gate said of it."""
+    (night,) = nights_of(context)
+    here = site.open(context.log.info)
+    champion = current_champion(here)
+    if champion is None:
+        raise dg.Failure(
+            "there is no champion to recalibrate; materialise trained_model and promotion first", allow_retries=False
+        )
+    made = run_or_refuse(lambda: recalibrate(here, champion, night))
+    outcome = run_or_refuse(lambda: promote_if_better(here, made.bundle.version, night))
+    publish_catalog(here)
+    return dg.MaterializeResult(metadata={
+        **verdict_facts(outcome), "trees_of": champion, "calibrator": made.bundle.json("calibrator.json")["kind"],
+        "bundle": str(made.bundle.folder.relative_to(here.data)),
     })  # fmt: skip

@@ -14,12 +14,22 @@ from ml_pipeline.domain.evaluation_intervals import EvaluationIntervals
 from ml_pipeline.domain.night_bootstrap import LOWER_IS_BETTER, Interval
 from ml_pipeline.domain.reliability import ReliabilityPoint
 from ml_pipeline.domain.split_report import SplitReport, split_content
+from ml_pipeline.nights import Night
 
 _LEADING = 15
 _WORDS = {
     "log_loss": "log loss", "brier": "Brier score", "roc_auc": "ROC AUC", "average_precision": "average precision",
     "calibration_error": "calibration error", "mean_probability": "mean probability", "positive_share": "positive share",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RefitNights:
+    """A refit repeats the recipe of bundle ``recipe`` on all matured nights, ``first`` to ``last``."""
+
+    recipe: str
+    first: Night
+    last: Night
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class CardFacts:
         threshold: from which probability a row is acted on, where no capacity decides.
         gain_by_feature: of the trees.
         sensitivity: of the decision.
+        refit: where it is a refit, of what and from which nights.
     """
 
     project: ProjectContract
@@ -58,13 +69,14 @@ class CardFacts:
     threshold: float
     gain_by_feature: Mapping[str, float]
     sensitivity: CostSensitivity
+    refit: RefitNights | None = None
 
 
 def model_card(facts: CardFacts) -> Document:
     """The card of a bundle; the same facts give the same document."""
     return Document(
         f"{facts.project.title}: model of the night {facts.split.trained_on}",
-        (Paragraph(facts.project.description), _headline(facts)),
+        (Paragraph(facts.project.description), *_refit(facts), _headline(facts)),
         (
             Section("What it is", _identity(facts)),
             Section("Intended use and limits", (Bullets(tuple(_limits(facts))),)),
@@ -80,6 +92,16 @@ def model_card(facts: CardFacts) -> Document:
             Section("Leading features, by share of total gain", _gains(facts.gain_by_feature)),
         ),
     )  # fmt: skip
+
+
+def _refit(facts: CardFacts) -> Iterator[Paragraph]:
+    if facts.refit is not None:
+        yield Paragraph(
+            f"A refit: the recipe of `{facts.refit.recipe}`, grown once more on all matured nights, {facts.refit.first} to "
+            f"{facts.refit.last}. It has no test block of its own, for it has seen all of them: blocks, metrics and "
+            "calibration below are those of the recipe. Its trees, and the shares of gain, are its own; their score is its "
+            "probability, because the recipe's calibrator would correct once more what fresher trees have learned."
+        )
 
 
 def _headline(facts: CardFacts) -> Tiles:

@@ -1,6 +1,7 @@
 """Trains the trees. Same rows, same order, same seed: the same bytes, on any number of threads."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,15 @@ class TrainedTrees:
     """LightGBM's own text of the trees, how many there are, and each feature's total gain.
 
     ``early_stop_log_loss`` is what was reached on the early-stop block by trees that had not seen it; with several members
-    the mean of theirs. NaN where a member learned from that block and was stopped by nothing.
+    the mean of theirs. NaN where a member learned from that block and was stopped by nothing. ``member_tree_counts`` says
+    how many trees each member has; empty for a bundle from before that was recorded.
     """
 
     text: str
     tree_count: int
     gain_by_feature: dict[str, float]
     early_stop_log_loss: float
+    member_tree_counts: tuple[int, ...] = ()
 
 
 def train_trees(
@@ -58,12 +61,50 @@ def train_trees(
         raise ValueError("recency_half_life_nights weighs rows by their nights, which were not given")
     grower = _Grower(contract, encoder, train, early_stop, threads, nights)
     members = [grower.grow(member, contract.seed + place) for place, member in enumerate(contract.members)]
+    return _averaged(encoder, members)
+
+
+def regrow_trees(
+    contract: TrainingContract,
+    encoder: FeatureEncoder,
+    *,
+    rows: Rows,
+    nights: Nights,
+    member_tree_counts: Sequence[int],
+    threads: int,
+) -> TrainedTrees:
+    """The members of ``contract`` grown on ``rows``, each with the number of trees that it had before; nothing stops them.
+
+    Args:
+        contract, encoder, threads: as for ``train_trees``.
+        rows: matrix (rows, columns) and labels (rows,) in a total order.
+        nights: their score dates, shape (rows,).
+        member_tree_counts: one a member.
+
+    Raises:
+        ValueError: all labels are alike, or there is another number of members than of counts.
+    """
+    _require_both_outcomes(rows[1])
+    if len(member_tree_counts) != len(contract.members):
+        raise ValueError(
+            f"{len(contract.members)} members are to be grown, the numbers of trees of {len(member_tree_counts)} are known; "
+            "train again to record them"
+        )
+    grower = _Grower(contract, encoder, rows, (rows[0][:0], rows[1][:0]), threads, (nights, nights[:0]))
+    planned = zip(contract.members, member_tree_counts, strict=True)
+    return _averaged(encoder, [
+        grower.regrow(member, contract.seed + place, trees) for place, (member, trees) in enumerate(planned)
+    ])  # fmt: skip
+
+
+def _averaged(encoder: FeatureEncoder, members: "Sequence[_Member]") -> TrainedTrees:
     gains = np.mean([member.gains for member in members], axis=0)
     return TrainedTrees(
         without_thread_count(average_trees([member.text for member in members])),
         sum(member.tree_count for member in members),
         {name: float(gain) for name, gain in zip(encoder.names, gains, strict=True)},
         float(np.mean([member.early_stop_log_loss for member in members])),
+        tuple(member.tree_count for member in members),
     )
 
 
@@ -112,6 +153,9 @@ class _Grower:
             # What few rows cannot bear, more of them can: the number grows with the rows.
             booster, count = self._grow_on_both(parameters, max(1, round(count * self._growth)))
         return _member(booster, count, loss)
+
+    def regrow(self, member: MemberContract, seed: int, trees: int) -> _Member:
+        return _member(*self._grow_on_both(self._parameters(member, seed), trees), float("nan"))
 
     def _grow_watched(self, parameters: dict[str, Any], member: MemberContract) -> tuple[Any, int, float]:
         """On the train block, with the log loss of the early-stop block, which says when to stop unless the number is set."""

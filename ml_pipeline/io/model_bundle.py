@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from ml_pipeline.io.sql_project import SqlProject
 
 __all__ = [
-    "MANIFEST", "BundleError", "ModelBundle", "json_bytes", "open_damaged_bundle", "parquet_bytes", "read_bundle",
+    "MANIFEST", "REFIT_OF", "BundleError", "ModelBundle", "json_bytes", "open_damaged_bundle", "parquet_bytes", "read_bundle",
     "read_manifest", "write_bundle",
 ]  # fmt: skip
 
+REFIT_OF = "refit_of"
 _MOST_CELLS = 100_000_000
 
 
@@ -50,6 +51,11 @@ class ModelBundle:
     @property
     def version(self) -> str:
         return self.folder.name
+
+    @property
+    def refit_of(self) -> str | None:
+        """The accepted bundle whose recipe was repeated on all matured rows to make this one; None for any other."""
+        return self.manifest.get(REFIT_OF)
 
     @property
     def manifest_sha256(self) -> str:

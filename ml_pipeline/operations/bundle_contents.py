@@ -121,7 +121,7 @@ def bundle_files(
         "metrics.json": json_bytes({**evidence.metrics_json(), "rows": counts}),
         CALIBRATION_FILE: json_bytes(evidence.calibration_json()),
         "baseline.parquet": parquet_bytes(_baseline_table(site, rows)),
-        "reference.parquet": parquet_bytes(_reference_sample(rows.block(blocks.train).rows, model.encoder)),
+        "reference.parquet": parquet_bytes(reference_sample(rows.block(blocks.train).rows, model.encoder)),
         GOLDEN: parquet_bytes(golden_rows(model.scorer, rows.block(blocks.train).rows)),
         SPLIT_FILE: json_bytes(split.as_json()),
         SIMPLE_MODELS: json_bytes(_simple_models(site, rows.block(blocks.train))),
@@ -152,6 +152,7 @@ def bundle_facts(
         "code_version": code_version(),
         "packages": package_versions(),
         "tree_count": model.trees.tree_count,
+        "member_tree_counts": list(model.trees.member_tree_counts),
         "gain_by_feature": model.trees.gain_by_feature,
     }
 
@@ -164,7 +165,7 @@ def _baseline_table(site: Site, rows: LabelledRows) -> pa.Table:
     return grouped.rename_columns([*keys, "rate", "rows"]).sort_by([(name, "ascending") for name in keys])
 
 
-def _reference_sample(rows: pa.Table, encoder: FeatureEncoder) -> pa.Table:
+def reference_sample(rows: pa.Table, encoder: FeatureEncoder) -> pa.Table:
     """Every n-th training row in key order: the same sample each time, from all nights alike."""
     step = max(1, rows.num_rows // _REFERENCE_ROWS)
     return rows.select(list(encoder.names)).take(pa.array(np.arange(0, rows.num_rows, step)))

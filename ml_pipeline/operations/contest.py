@@ -36,7 +36,8 @@ class DamagedChampionError(BundleError):
 class Comparison:
     """What the gate is given; ``traits`` are the values of the declared slices and groups, one entry a row.
 
-    ``simple`` are the simple models of the challenger by name, none for a bundle from before there were any.
+    ``simple`` are the simple models of the challenger by name, none for a bundle from before there were any. ``remarks``
+    are what a reader of the verdict has to know of the contestants.
     """
 
     challenger: Contestant
@@ -44,27 +45,36 @@ class Comparison:
     champion: Contestant | None
     simple: Mapping[str, Contestant]
     traits: Traits
+    remarks: tuple[str, ...] = ()
 
 
 def set_up_comparison(site: Site, version: str, champion: str | None, night: Night) -> Comparison:
     """Score the test block of bundle ``version`` with it, with the baseline and with ``champion``.
 
-    Each model reads the features that its own SQL makes; labels are those known to ``night``.
+    Each model reads the features that its own SQL makes; labels are those known to ``night``. A champion that is a refit is
+    represented by its recipe: it learned from every night that had matured, and would be praised for rows that it knows.
 
     Raises:
         DamagedChampionError: the champion is. BundleError: the challenger is. LookupError: features or labels of the block are missing.
-        ValueError: a declared slice or group is no category feature of the challenger.
+        ValueError: a declared slice or group is no category feature of the challenger, or the challenger is a refit.
     """
     bundle = read_bundle(site.models, version)
+    if bundle.refit_of is not None:
+        raise ValueError(
+            f"{version} is a refit of {bundle.refit_of}: it has seen every night that could judge it; ask the gate about "
+            "that one"
+        )
     first, last = (Night.fromisoformat(day) for day in bundle.manifest["blocks"]["test"])
     rows, scorer = _rows(site, bundle, first, last, night), load_scorer(bundle)
+    standing_in, remarks = _represented(site, champion)
     rates = baseline_rates(site, rows.rows, float(bundle.manifest["positive_share"]))
     return Comparison(
         _contestant(site, bundle, rows, scorer, is_champion=False),
         _said(site, "baseline", rows, rates, rates, threshold=scorer.threshold, used=None),
-        _champion(site, champion, first=first, last=last, night=night),
+        _champion(site, standing_in, first=first, last=last, night=night),
         _simple(site, bundle, rows, scorer.threshold),
         _traits(site, bundle, rows.rows),
+        remarks,
     )
 
 
@@ -72,6 +82,18 @@ def _rows(site: Site, bundle: ModelBundle, first: Night, last: Night, night: Nig
     sql = bundle.feature_set
     build_features(site, nights_between(first, last), sql=sql)
     return labelled_rows(site, features_table(sql), first=first, last=last, known_by=night)
+
+
+def _represented(site: Site, champion: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Who is compared with in the place of ``champion``, and why, in words."""
+    try:
+        recipe = None if champion is None else read_bundle(site.models, champion).refit_of
+    except BundleError:
+        # What is damaged is refused where it is scored.
+        recipe = None
+    if recipe is None:
+        return champion, ()
+    return recipe, (f"champion {champion} is a refit that has seen these rows: compared with its recipe, {recipe}",)
 
 
 def _champion(site: Site, version: str | None, *, first: Night, last: Night, night: Night) -> Contestant | None:

@@ -23,6 +23,7 @@ _ROWS_EXPLAINED = 4000
 def review_model(site: Site, night_or_bundle: Night | ModelBundle, *, worst: int = 10) -> ModelReview:
     """Review the champion of a night, or a bundle, on the rows that its training tested it on.
 
+    A refit has seen all of these rows: its recipe is reviewed in its place.
     Read-only. Nothing is chosen by what it finds, so the test block stays a test block. Rows are those of the bundle's own
     feature set, with the labels that its training knew; the costs and the declared behaviour are the project's present ones.
 
@@ -51,9 +52,11 @@ def review_model(site: Site, night_or_bundle: Night | ModelBundle, *, worst: int
 
 def _bundle(site: Site, night_or_bundle: Night | ModelBundle) -> ModelBundle:
     if isinstance(night_or_bundle, ModelBundle):
-        return night_or_bundle
-    (version,) = champions_of(site, [night_or_bundle])
-    return read_bundle(site.models, version)
+        bundle = night_or_bundle
+    else:
+        (version,) = champions_of(site, [night_or_bundle])
+        bundle = read_bundle(site.models, version)
+    return bundle if bundle.refit_of is None else read_bundle(site.models, bundle.refit_of)
 
 
 def _review(

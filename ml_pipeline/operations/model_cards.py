@@ -2,11 +2,12 @@
 
 from ml_pipeline.domain.cost_sensitivity import sensitivity_from_json
 from ml_pipeline.domain.document import Block, Document, Paragraph, Section, Table
-from ml_pipeline.domain.model_card import CardFacts, model_card
+from ml_pipeline.domain.model_card import CardFacts, RefitNights, model_card
 from ml_pipeline.domain.model_review import ModelReview, review_sections
 from ml_pipeline.domain.split_report import split_report_from_json
 from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.io.sql_project import SqlProject
+from ml_pipeline.nights import Night
 from ml_pipeline.operations.evidence import read_evidence
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.split_report import SPLIT_FILE
@@ -35,8 +36,15 @@ def card_facts(bundle: ModelBundle) -> CardFacts:
         split_report_from_json(bundle.json(SPLIT_FILE)), evidence.model, evidence.baseline, evidence.intervals,
         evidence.calibration, evidence.baseline_points, calibrator["kind"], calibrator["log_loss_by_kind"],
         bundle.json("threshold.json")["threshold"], bundle.manifest["gain_by_feature"],
-        sensitivity_from_json(bundle.json("decision.json")),
+        sensitivity_from_json(bundle.json("decision.json")), _refit_nights(bundle),
     )  # fmt: skip
+
+
+def _refit_nights(bundle: ModelBundle) -> RefitNights | None:
+    if bundle.refit_of is None:
+        return None
+    first, last = (Night.fromisoformat(text) for text in bundle.manifest["blocks"]["train"])
+    return RefitNights(bundle.refit_of, first, last)
 
 
 def full_card(site: Site, bundle: ModelBundle, review: ModelReview | None) -> Document:

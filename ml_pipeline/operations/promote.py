@@ -1,7 +1,7 @@
 """Lets the gate judge a challenger, records the verdict, and answers who was champion when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ml_pipeline.domain.gate import Verdict, judge
@@ -16,7 +16,7 @@ PROMOTION_LOCK = "promotion"
 
 Entry = dict[str, Any]
 # What an entry of the ledger records; entries from before there were kinds are verdicts and overrides.
-Kind = Literal["verdict", "no_comparison", "override", "rollback"]
+Kind = Literal["verdict", "no_comparison", "override", "rollback", "refit"]
 
 
 class NoChampionError(LookupError):
@@ -103,6 +103,8 @@ def promote_by_hand(site: Site, version: str, *, reason: str, until: Night) -> P
         verdict = Verdict(True, (f"by hand, until night {until}: {reason.strip()}",))
         outcome = Promotion(version, before, verdict, True, "override")
         entry = _entry_of(outcome, None, effective_from=first) | {"until": str(until)}
+        if bundle.refit_of is not None:
+            entry["refit_of"] = bundle.refit_of
         site.ledger(PROMOTIONS).append(entry, after=len(entries))
         _follow_ledger(site)
     return outcome
@@ -135,6 +137,12 @@ def withdrawal_of(entries: Sequence[Entry], version: str) -> str | None:
         elif entry["challenger"] == version and entry.get("kind") == "override":
             words = None
     return words
+
+
+def recipe_of(entries: Sequence[Entry], version: str | None) -> str | None:
+    """The bundle that ``version`` was promoted as a refit of, None if it was not."""
+    found = {entry["challenger"]: entry["refit_of"] for entry in entries if entry.get("refit_of")}
+    return found.get(version)
 
 
 def next_night(site: Site, night: Night) -> Night:
@@ -193,6 +201,9 @@ def _judge(site: Site, version: str, night: Night, entries: Sequence[Entry]) -> 
     champion = newest_champion(site, entries)
     if version == champion:
         return Promotion(version, champion, Verdict(False, ("it is the champion already",)), True)
+    if version == recipe_of(entries, champion):
+        words = f"the champion, {champion}, is its refit already"
+        return Promotion(version, champion, Verdict(False, (words,)), True)
     if withdrawn := withdrawal_of(entries, version):
         words = f"{withdrawn}; only a person can promote it again: ml-pipeline promote"
         return Promotion(version, champion, Verdict(False, (words,)), True)
@@ -204,7 +215,8 @@ def _judge(site: Site, version: str, night: Night, entries: Sequence[Entry]) -> 
         compared.challenger, compared.baseline, compared.champion, simple=compared.simple,
         terms=site.project.promotion, traits=compared.traits, seed=site.project.training.seed,
     )  # fmt: skip
-    return Promotion(version, champion, verdict, True)
+    reasons = (*verdict.reasons, *compared.remarks)
+    return Promotion(version, champion, replace(verdict, reasons=reasons), True)
 
 
 def _entry_of(outcome: Promotion, night: Night | None, *, effective_from: Night) -> Entry:

@@ -138,7 +138,7 @@ def _promotions(site: Site) -> View:
     body = f"select * replace ({kind} as kind) from ({rows})"
     words = described(_PROMOTION_COLUMNS)
     return View(
-        "promotions", body, "Every verdict of the gate, override and rollback, with reasons and numbers.", words
+        "promotions", body, "Every verdict of the gate, override, rollback and refit, with reasons and numbers.", words
     )
 
 

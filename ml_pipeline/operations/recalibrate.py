@@ -100,8 +100,14 @@ def recalibration_blocks(site: Site, source: ModelBundle, night: Night) -> Block
     """The blocks of a recalibration of ``source`` as of ``night``.
 
     Raises:
-        ValueError: the calibrate block would reach into the nights that grew the trees, or into the gap after them.
+        ValueError: the calibrate block would reach into the nights that grew the trees, or into the gap after them; or
+            ``source`` is a refit.
     """
+    if source.refit_of is not None:
+        raise ValueError(
+            f"{source.version} is a refit: it has no nights of its own that could judge a new calibrator. Recalibrate its "
+            f"recipe, {source.refit_of}, by naming that version, or train anew"
+        )
     training, gap = site.project.training, int(source.json(SPLIT_FILE)["gap_nights"])
     train, early_stop = (_block(source, purpose) for purpose in ("train", "early_stop"))
     last = nights_back(night, site.project.label.horizon_nights)
@@ -129,8 +135,9 @@ def _fitted(site: Site, source: ModelBundle, split: Split) -> FittedModel:
         replace(known, calibrator=UNCALIBRATED), known.encoder.transform(held.rows), threads=site.threads
     )
     trees = TrainedTrees(
-        known.trees_text, int(source.manifest["tree_count"]), dict(source.manifest["gain_by_feature"]), float("nan")
-    )
+        known.trees_text, int(source.manifest["tree_count"]), dict(source.manifest["gain_by_feature"]), float("nan"),
+        tuple(source.manifest.get("member_tree_counts", ())),
+    )  # fmt: skip
     calibrator = fit_calibrator(scores, held.labels, held.nights)
     return FittedModel(known.encoder, trees, calibrator, cost_threshold(site.project.decision))
 

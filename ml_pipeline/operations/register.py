@@ -86,6 +86,9 @@ def _tags(site: Site, bundle: ModelBundle, recorded: RecordedTraining | None) ->
     named = ("trained_on", "feature_set_version", "code_version", "inputs_hash")
     tags = {name: str(bundle.manifest[name]) for name in named}
     tags |= {"project": site.project.name, "owner": site.project.owner, "manifest_sha256": bundle.manifest_sha256}
+    if bundle.refit_of is not None:
+        # Its metrics are those of the recipe: it has no test block of its own.
+        tags["refit_of"] = bundle.refit_of
     if recorded is not None and recorded.git_commit is not None:
         # MLflow's own name for it, which its pages show as the source of the run.
         tags |= {"mlflow.source.git.commit": recorded.git_commit, "git_is_dirty": str(recorded.is_dirty)}

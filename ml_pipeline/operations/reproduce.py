@@ -3,7 +3,6 @@
 Nothing of the installation is written: a bundle is made in a temporary data root, a night stays in memory.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,21 +15,17 @@ from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.code_version import code_version, package_versions
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.files import sha256_of
-from ml_pipeline.io.model_bundle import MANIFEST, BundleError, ModelBundle, read_bundle, read_manifest
+from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_bundle, read_manifest
 from ml_pipeline.io.sql_project import SqlProject, load_sql_project
 from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.promote import champions_of
-from ml_pipeline.operations.recalibrate import SOURCE, make_recalibrated, recalibration_blocks
+from ml_pipeline.operations.remake import make_again
 from ml_pipeline.operations.score_rows import score_rows
 from ml_pipeline.operations.serve import labelled
 from ml_pipeline.operations.site import Site, features_table
-from ml_pipeline.operations.split_report import describe
 from ml_pipeline.operations.standing_scores import StandingScores
-from ml_pipeline.operations.train import make_bundle
-from ml_pipeline.operations.training_rows import open_split
 from ml_pipeline.operations.trainings import RecordedTraining, recorded_training
-from ml_pipeline.operations.tuned_training import TUNING_FILE, AppliedTuning, tuning_from_json, with_tuning
 
 _FEATURE_SET = "feature_set"
 _LABELS_FOLDER = "labels"
@@ -100,34 +95,8 @@ def reproduce_bundle(site: Site, version: str) -> Reproduction:
     with tempfile.TemporaryDirectory(prefix="ml_pipeline_reproduce_") as aside:
         sql = _recorded_project(site, folder / _FEATURE_SET, Path(aside) / "project")
         elsewhere = replace(site, data=Path(aside) / "data", sql=sql, tracking_uri="")
-        rebuilt = _made_again(site, elsewhere, folder, manifest, training)
+        rebuilt = make_again(site, elsewhere, folder, manifest, training.table_versions)
         return Reproduction(version, _comparisons(folder, manifest, _hashes(rebuilt.folder)))
-
-
-def _made_again(
-    site: Site, elsewhere: Site, folder: Path, manifest: Mapping[str, Any], training: RecordedTraining
-) -> ModelBundle:
-    """With the tuning that the bundle names; a recalibrated one from the very trees that it was given."""
-    night, tuning = Night.fromisoformat(manifest["trained_on"]), _tuning(folder, manifest)
-    elsewhere = with_tuning(elsewhere, tuning)
-    if SOURCE in manifest:
-        source = read_bundle(site.models, manifest[SOURCE])
-        blocks = recalibration_blocks(elsewhere, source, night)
-        split = open_split(elsewhere, night, versions=training.table_versions, blocks=blocks)
-        return make_recalibrated(elsewhere, source, split, describe(elsewhere, split))[0]
-    split = replace(open_split(elsewhere, night, versions=training.table_versions), tuning=tuning)
-    return make_bundle(elsewhere, split, describe(elsewhere, split))[0]
-
-
-def _tuning(folder: Path, manifest: Mapping[str, Any]) -> AppliedTuning | None:
-    """Of all files the only one that a training is made from; it must be whole, whatever became of the others."""
-    recorded = manifest["files"].get(TUNING_FILE)
-    if recorded is None:
-        return None
-    path = folder / TUNING_FILE
-    if not path.is_file() or sha256_of(path) != recorded:
-        raise BundleError(f"bundle {folder.name}: {TUNING_FILE} is not as it was written; restore it")
-    return tuning_from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _manifest(site: Site, version: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Rollback:
 def roll_back(site: Site, *, reason: str, to: str | None = None) -> Rollback:
     """Withdraw the champion, and with ``to`` all that became champion after version ``to``.
 
+    With a version its refits are withdrawn; a refit goes alone, and its recipe serves again.
     Nothing is computed: the ledger names the champion of the nights from the first one on that has not been published.
     The gate promotes a withdrawn version no more; a person may. MLflow's alias follows by ``promote.follow_ledger``, which
     is left to the caller: it takes seconds, and a registry that is down must not keep a bad model in service.
@@ -76,9 +77,10 @@ def _planned(site: Site, entries: Sequence[Entry], to: str | None) -> Rollback:
         raise ValueError(f"{to} is the champion already")
     begins = [Night.fromisoformat(entry["effective_from"]) for entry in entries if entry["is_promoted"]]
     first = next_night(site, min(begins))
-    withdrawn, before = [champion], _champion_without(site, entries, [champion], first)
+    withdrawn = _with_refits(entries, champion)
+    before = _champion_without(site, entries, withdrawn, first)
     while before is not None and before != (to or before):
-        withdrawn.append(before)
+        withdrawn += _with_refits(entries, before)
         before = _champion_without(site, entries, withdrawn, first)
     if before is None:
         raise ValueError(
@@ -86,6 +88,12 @@ def _planned(site: Site, entries: Sequence[Entry], to: str | None) -> Rollback:
         )
     scored = {version: nights_scored_by(site, version) for version in withdrawn}
     return Rollback(before, tuple(withdrawn), first, scored)
+
+
+def _with_refits(entries: Sequence[Entry], version: str) -> list[str]:
+    """``version`` and what was promoted as a refit of it: a refit has nothing to stand on but its recipe."""
+    refits = [entry["challenger"] for entry in entries if entry.get("refit_of") == version]
+    return [version, *dict.fromkeys(refits)]
 
 
 def _champion_without(site: Site, entries: Sequence[Entry], withdrawn: Sequence[str], first: Night) -> str | None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ml_pipeline.contracts.training import AFTER_ACCEPTANCE
 from ml_pipeline.domain.calibration import UNCALIBRATED
 from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.decision import cost_threshold
@@ -149,7 +150,7 @@ def content_hashes(site: Site, blocks: Blocks, night: Night, versions: Mapping[s
 def what_can_change_a_model(site: Site) -> dict[str, object]:
     """The parts of project.yml that a model is made from."""
     parts = {"training", "label", "baseline", "decision", "entity_key"}
-    return site.project.model_dump(mode="json", include=parts)
+    return site.project.model_dump(mode="json", include=parts, exclude={"training": set(AFTER_ACCEPTANCE)})
 
 
 def fit_model(site: Site, rows: LabelledRows, blocks: Blocks) -> FittedModel:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ml_pipeline.contracts.training import AFTER_ACCEPTANCE
 from ml_pipeline.contracts.tuning import TuningContract
 from ml_pipeline.domain.calibration import UNCALIBRATED
 from ml_pipeline.domain.evaluation import evaluate, row_log_loss
@@ -190,7 +191,7 @@ def _inputs_hash(site: Site, split: Split, folds: tuple[Fold, ...]) -> str:
     """Of all that a search depends on but its budget: rows and labels of the train block, declarations and code."""
     rows = split.rows.block(split.blocks.train)
     parts = {"training", "tuning", "label", "entity_key"}
-    told = site.project.model_dump(mode="json", include=parts)
+    told = site.project.model_dump(mode="json", include=parts, exclude={"training": set(AFTER_ACCEPTANCE)})
     told["tuning"].pop("budget_seconds")
     digest = hashlib.sha256(json.dumps([
         str(split.night), site.sql.feature_set_version, told, code_version(), package_versions(), len(folds),

@@ -7,8 +7,12 @@ from ml_pipeline.defs.project import sql_project
 ASSETS = {
     "features", "labels", "trained_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
+    "tuned_parameters", "recalibrated_model",
 }  # fmt: skip
-JOBS = {"nightly_scoring", "ingestion", "feature_building", "retraining", "scoring", "judging", "watching"}
+JOBS = {
+    "nightly_scoring", "ingestion", "feature_building", "retraining", "tuning", "recalibration", "scoring", "judging",
+    "watching",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,17 @@ def test_every_asset_says_whose_it_is_and_what_it_is(loaded: dg.Definitions) -> 
         assert spec.owners and spec.kinds, name
         assert spec.group_name and spec.group_name != "default", name
         assert spec.description and len(spec.description) > 20, name
+
+
+def test_a_retraining_neither_tunes_nor_recalibrates(loaded: dg.Definitions) -> None:
+    selected = {
+        job: {key.to_user_string() for key in loaded.resolve_job_def(job).asset_layer.executable_asset_keys}
+        for job in ("retraining", "tuning", "recalibration")
+    }
+    assert selected == {
+        "retraining": {"trained_model", "promotion"}, "tuning": {"tuned_parameters"},
+        "recalibration": {"recalibrated_model"},
+    }  # fmt: skip
 
 
 def test_every_asset_has_the_nights_of_the_project_as_its_partitions(loaded: dg.Definitions) -> None:

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from ml_pipeline.domain.document import document_markdown
 from ml_pipeline.domain.document_html import document_html
 from ml_pipeline.domain.evaluation import evaluate
 from ml_pipeline.domain.evaluation_intervals import evaluation_intervals
-from ml_pipeline.domain.model_card import CardFacts, model_card
+from ml_pipeline.domain.model_card import CardFacts, RefitNights, model_card
 from ml_pipeline.domain.night_bootstrap import draw_nights
 from ml_pipeline.domain.reliability import slice_column
 from ml_pipeline.domain.split_report import split_markdown
@@ -45,6 +48,15 @@ def test_the_card_says_what_the_model_is_and_who_owns_it(card: str) -> None:
                   "sigmoid", "threshold 0.3333", "a miss costs 2, a false alarm 1", "20:00 Europe/Berlin",
                   "| orders | What was ordered. | at once |", "5 features of these models: rates (3), plan (2)"):  # fmt: skip
         assert words in card
+
+
+def test_the_card_of_a_refit_says_that_the_numbers_are_those_of_its_recipe(card: str) -> None:
+    refit = replace(facts(), refit=RefitNights("2024-05-05-abc", date(2024, 2, 18), date(2024, 5, 1)))
+    said = document_markdown(model_card(refit))
+    assert "the recipe of `2024-05-05-abc`, grown once more on all matured nights, 2024-02-18 to 2024-05-01" in said
+    assert "It has no test block of its own" in said
+    paragraph = next(part for part in said.split("\n\n") if part.startswith("A refit:"))
+    assert said.replace(f"{paragraph}\n\n", "") == card
 
 
 def test_the_card_names_the_nights_and_the_rows_of_each_block(card: str) -> None:

@@ -67,6 +67,16 @@ def test_a_rollback_to_a_version_withdraws_all_that_came_after_it(three: tuple[S
     assert champions(site) == [first, first, first]
 
 
+def test_a_recipe_is_not_withdrawn_without_its_refit(three: tuple[Site, str, str, str]) -> None:
+    """The third is the second's refit; then the second was promoted once more, so that it is withdrawn first."""
+    site, first, second, third = three
+    site.ledger(PROMOTIONS).append(entry(third, "2024-05-20") | {"kind": "refit", "refit_of": second})
+    site.ledger(PROMOTIONS).append(entry(second, "2024-05-20"))
+    done = roll_back(site, reason="the recipe is wrong")
+    assert (done.champion, done.withdrawn) == (first, (second, third))
+    assert champions(site) == [first, first, first]
+
+
 def test_published_nights_keep_their_champion_and_who_scored_them_is_listed(three: tuple[Site, str, str, str]) -> None:
     site, first, second, third = three
     assert nights_scored_by(site, first) == tuple(SHOP_SCORED)
