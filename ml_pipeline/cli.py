@@ -10,7 +10,7 @@ import click
 from ml_pipeline.cli_analysts import data_docs, explain, export
 from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
-from ml_pipeline.cli_models import promote, rollback
+from ml_pipeline.cli_models import promote, rearm, rollback
 from ml_pipeline.cli_quarantine import hold, quarantine
 from ml_pipeline.cli_recover import recover
 from ml_pipeline.cli_reproduce import reproduce
@@ -35,6 +35,7 @@ main.add_command(explain)
 main.add_command(export)
 main.add_command(features)
 main.add_command(promote)
+main.add_command(rearm)
 main.add_command(recover)
 main.add_command(reproduce)
 main.add_command(rollback)

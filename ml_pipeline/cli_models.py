@@ -1,4 +1,4 @@
-"""``ml-pipeline promote`` and ``rollback``: a model becomes champion by hand, or the champion is taken back; both say why."""
+"""``ml-pipeline promote``, ``rollback`` and ``rearm``: what a person may overrule, and why it was done."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -61,3 +61,18 @@ def rollback(open_site: "Callable[[], Site]", reason: str, to: str | None) -> No
             f"all of this is recorded and in force, but MLflow's alias could not follow ({error}); it will at the next "
             "promotion"
         ) from error
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why the next challenger should fare better; it is recorded.")
+@click.option("--night", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The first night that may ask again.")
+@click.pass_obj
+def rearm(open_site: "Callable[[], Site]", reason: str, night: datetime) -> None:
+    """Let the policy ask for retrainings again, after the gate refused so many challengers in a row that it stopped."""
+    from ml_pipeline.operations.decide import rearm as rearm_policy
+
+    try:
+        number = rearm_policy(open_site(), reason=reason, night=night.date())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"recorded as entry {number}: from night {night.date()} on the policy may ask again")

@@ -33,6 +33,10 @@ retraining = _job(
     "retraining", dg.AssetSelection.groups("training"), "Train as of the night and let the gate judge.",
     max_runtime_minutes=60,
 )  # fmt: skip
+recalibration = _job(
+    "recalibration", dg.AssetSelection.groups("recalibration"),
+    "Give the champion's trees a new calibrator as of the night and let the gate judge.", max_runtime_minutes=60,
+)  # fmt: skip
 scoring = _job("scoring", dg.AssetSelection.assets("scores"), "Score nights.", max_runtime_minutes=60)
 judging = _job(
     "judging", _JUDGING, "Judge matured nights.", max_runtime_minutes=60,

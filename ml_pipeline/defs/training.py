@@ -9,9 +9,10 @@ from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.domain.gate_table import comparison_table
 from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.audit_training import audit_training
-from ml_pipeline.operations.promote import promote_if_better
+from ml_pipeline.operations.promote import champions_of, promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.publish_review import publish_review
+from ml_pipeline.operations.recalibrate import recalibrate
 from ml_pipeline.operations.register import plots_folder
 from ml_pipeline.operations.train import find_training, train
 
@@ -72,4 +73,23 @@ def promotion(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mater
         "champion_before": outcome.champion_before or "none",
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.verdict.reasons)),
         "comparison": dg.MetadataValue.md(comparison_table(outcome.verdict.numbers)),
+    })  # fmt: skip
+
+
+@dg.asset(
+    deps=same_night("features", "labels"), partitions_def=NIGHTS, backfill_policy=dg.BackfillPolicy.multi_run(),
+    retry_policy=RETRY, group_name="recalibration", kinds={"mlflow"}, owners=[_OWNER], pool="training", code_version="1",
+)  # fmt: skip
+def recalibrated_model(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The trees of the night's champion with a calibrator made of the newest matured nights, judged by the gate."""
+    (night,) = nights_of(context)
+    here = site.open(context.log.info)
+    (champion,) = run_or_refuse(lambda: champions_of(here, [night]))
+    made = run_or_refuse(lambda: recalibrate(here, champion, night))
+    outcome = run_or_refuse(lambda: promote_if_better(here, made.bundle.version, night))
+    publish_catalog(here)
+    return dg.MaterializeResult(metadata={
+        "model_version": made.bundle.version, "recalibrated_from": champion, "is_new": made.is_new,
+        "is_promoted": outcome.verdict.is_promoted,
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in outcome.verdict.reasons)),
     })  # fmt: skip

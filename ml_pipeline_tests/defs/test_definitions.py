@@ -5,10 +5,19 @@ from ml_pipeline.definitions import definitions
 from ml_pipeline.defs.project import sql_project
 
 ASSETS = {
-    "features", "labels", "trained_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
+    "features", "labels", "trained_model", "recalibrated_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
 }  # fmt: skip
-JOBS = {"nightly_scoring", "ingestion", "feature_building", "retraining", "scoring", "judging", "watching"}
+JOBS = {
+    "nightly_scoring",
+    "ingestion",
+    "feature_building",
+    "retraining",
+    "recalibration",
+    "scoring",
+    "judging",
+    "watching",
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from ml_pipeline.defs.sensors import failed_runs, retraining_requests
 from ml_pipeline.io.table_store import NightInputs, TableStore
 from ml_pipeline.operations.decide import DECISIONS
 from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.trainings import TRAININGS
 
 
 @pytest.fixture
@@ -42,47 +43,84 @@ def tick(instance: dg.DagsterInstance, resource: SiteResource, cursor: str | Non
         return retraining_requests(context)
 
 
-def test_without_a_decision_nothing_is_requested(instance: dg.DagsterInstance, resource: SiteResource) -> None:
+def asked(instance: dg.DagsterInstance, resource: SiteResource) -> dg.RunRequest:
+    request = tick(instance, resource)
+    assert isinstance(request, dg.RunRequest), request
+    return request
+
+
+def skipped(instance: dg.DagsterInstance, resource: SiteResource) -> str:
     answer = tick(instance, resource)
-    assert isinstance(answer, dg.SkipReason)
-    assert answer.skip_message == "no night has been decided yet"
+    assert isinstance(answer, dg.SkipReason), answer
+    return str(answer.skip_message)
+
+
+def run_of(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    instance.create_run_for_job(
+        broken_job, tags={**request.tags, "dagster/sensor_name": "retraining_requests"}, status=status
+    )
+
+
+def test_without_a_decision_nothing_is_requested(instance: dg.DagsterInstance, resource: SiteResource) -> None:
+    assert skipped(instance, resource) == "no night has been decided yet"
 
 
 def test_a_verdict_of_nothing_is_skipped_with_its_reasons(instance: dg.DagsterInstance, resource: SiteResource) -> None:
-    publish(resource.data, date(2024, 5, 20), "nothing", "m1_2024-05-18")
-    answer = tick(instance, resource)
-    assert isinstance(answer, dg.SkipReason)
-    assert answer.skip_message == "night 2024-05-20: because"
+    publish(resource.data, date(2024, 5, 20), "nothing", "")
+    assert skipped(instance, resource) == "night 2024-05-20: because"
 
 
 def test_a_hundred_ticks_on_the_same_evidence_are_one_run(instance: dg.DagsterInstance, resource: SiteResource) -> None:
-    publish(resource.data, date(2024, 5, 20), "retrain", "m1_2024-05-18")
-    requests = [tick(instance, resource) for _ in range(50)]
-    publish(resource.data, date(2024, 5, 21), "retrain", "m1_2024-05-18")
-    requests += [tick(instance, resource) for _ in range(50)]
-    keys = [request.run_key for request in requests if isinstance(request, dg.RunRequest)]
-    print(f"ticks: {len(keys)} / {len(set(keys)) - 1}")
-    assert len(keys) == 100
-    assert set(keys) == {"m1_2024-05-18"}
-    first, last = requests[0], requests[-1]
-    assert isinstance(first, dg.RunRequest)
-    assert isinstance(last, dg.RunRequest)
-    assert (first.partition_key, last.partition_key) == ("2024-05-20", "2024-05-21")
-    assert first.tags["evidence"] == "m1_2024-05-18"
+    """Also when later nights ask for nothing, because the request is open."""
+    publish(resource.data, date(2024, 5, 20), "retrain", "e1")
+    requests = [asked(instance, resource) for _ in range(50)]
+    publish(resource.data, date(2024, 5, 21), "nothing", "")
+    requests += [asked(instance, resource) for _ in range(50)]
+    keys = {request.run_key for request in requests}
+    print(f"ticks: {len(requests)} / {len(keys) - 1}")
+    assert keys == {"e1"}
+    assert {(one.partition_key, one.job_name, one.tags["evidence"]) for one in requests} == {
+        ("2024-05-20", "retraining", "e1")
+    }
+    run_of(instance, requests[0], dg.DagsterRunStatus.STARTED)
+    assert "e1 is answered by run" in skipped(instance, resource)
 
 
-def test_new_evidence_is_a_new_run_and_a_calm_night_ends_the_asking(
+def test_a_retraining_that_failed_is_tried_again_for_the_same_evidence_three_times_in_all(
     instance: dg.DagsterInstance, resource: SiteResource
 ) -> None:
-    publish(resource.data, date(2024, 5, 20), "retrain", "m1_2024-05-18")
-    first = tick(instance, resource)
-    publish(resource.data, date(2024, 5, 24), "retrain", "m2_2024-05-22")
-    second = tick(instance, resource)
-    assert isinstance(first, dg.RunRequest)
-    assert isinstance(second, dg.RunRequest)
-    assert first.run_key != second.run_key
-    publish(resource.data, date(2024, 5, 25), "nothing", "")
-    assert isinstance(tick(instance, resource), dg.SkipReason)
+    publish(resource.data, date(2024, 5, 20), "retrain", "e1")
+    keys = []
+    for status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE):
+        request = asked(instance, resource)
+        keys.append(request.run_key)
+        run_of(instance, request, status)
+    assert keys == ["e1", "e1_2", "e1_3"]
+    assert "e1 was tried 3 times and failed" in skipped(instance, resource)
+
+
+def test_a_recalibration_is_a_run_of_its_own_job(instance: dg.DagsterInstance, resource: SiteResource) -> None:
+    publish(resource.data, date(2024, 5, 20), "recalibrate", "e1")
+    assert asked(instance, resource).job_name == "recalibration"
+
+
+def test_new_evidence_is_a_new_run_and_a_model_of_its_night_answers_it(
+    instance: dg.DagsterInstance, shop_site: Site, resource: SiteResource
+) -> None:
+    publish(resource.data, date(2024, 5, 10), "retrain", "e1")
+    first = asked(instance, resource)
+    publish(resource.data, date(2024, 5, 22), "retrain", "e2")
+    assert (first.run_key, asked(instance, resource).run_key) == ("e1", "e2")
+    shop_site.ledger(TRAININGS).append({"version": "new", "trained_on": "2024-05-22"})
+    assert skipped(instance, resource) == "night 2024-05-22: because"
+
+
+def test_a_request_that_was_never_answered_grows_too_old(instance: dg.DagsterInstance, resource: SiteResource) -> None:
+    publish(resource.data, date(2024, 5, 1), "retrain", "e1")
+    publish(resource.data, date(2024, 5, 14), "nothing", "")
+    assert asked(instance, resource).run_key == "e1"
+    publish(resource.data, date(2024, 5, 15), "nothing", "")
+    assert skipped(instance, resource) == "night 2024-05-15: because"
 
 
 @dg.op
