@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli_alerts import alerts
 from ml_pipeline.cli_analysts import data_docs, explain, export
 from ml_pipeline.cli_cards import card, review
 from ml_pipeline.cli_features import features
@@ -29,6 +30,7 @@ def main(context: click.Context) -> None:
     context.obj = lambda: _site(Settings())
 
 
+main.add_command(alerts)
 main.add_command(card)
 main.add_command(data_docs)
 main.add_command(explain)
@@ -131,7 +133,7 @@ def _site(settings: Settings) -> Any:
 
     return open_site(
         project_folder=settings.project, data=settings.data.resolve(), tracking_uri=settings.tracking_uri,
-        threads=settings.threads,
+        threads=settings.threads, channels=settings.channels,
     )  # fmt: skip
 
 

@@ -80,6 +80,15 @@ def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
     )
 
 
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def alert_delivery(context: dg.SensorEvaluationContext, site: SiteResource) -> dg.SkipReason:
+    """Sends the alerts that no run could send at its end: of failed runs, and of channels that were down."""
+    done = site.deliver_alerts()
+    for channel, reason in done.failed.items():
+        context.log.error("alert channel %s: %s", channel, reason)
+    return dg.SkipReason(f"{done.sent} alerts sent, {len(done.failed)} channels failed")
+
+
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_runs(context: dg.RunFailureSensorContext, site: SiteResource) -> None:
     """Records a failed run in the alerts ledger, once it will not be retried."""
@@ -89,7 +98,7 @@ def failed_runs(context: dg.RunFailureSensorContext, site: SiteResource) -> None
     here = site.open(context.log.info)
     raise_alert(
         here.ledger("alerts"), severity="blocking", title=f"run of {run.job_name} failed",
-        night=_nights_in(run.tags), detail=context.failure_event.message or "",
+        night=_nights_in(run.tags), detail=context.failure_event.message or "", key=run.run_id,
     )  # fmt: skip
 
 

@@ -124,5 +124,5 @@ def _raise(site: Site, entry: Entry) -> None:
     raise_alert(
         site.ledger("alerts"), severity="blocking" if is_breaker else "advisory",
         title="challengers are refused in a row" if is_breaker else "data are bad", night=str(entry[SCORE_DATE]),
-        detail=str(entry["reasons"]),
+        detail=str(entry["reasons"]), key=str(entry["evidence_id"]),
     )  # fmt: skip

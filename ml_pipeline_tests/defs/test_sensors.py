@@ -7,12 +7,16 @@ import pyarrow as pa
 import pytest
 
 from ml_pipeline.contracts.tables import DECISION_SCHEMA
+from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import SiteResource
-from ml_pipeline.defs.sensors import failed_runs, retraining_requests
+from ml_pipeline.defs.sensors import alert_delivery, failed_runs, retraining_requests
+from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.io.table_store import NightInputs, TableStore
 from ml_pipeline.operations.decide import DECISIONS
+from ml_pipeline.operations.deliver_alerts import DELIVERIES
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.trainings import TRAININGS
+from ml_pipeline_tests.receivers import Posts, http_receiver
 
 
 @pytest.fixture
@@ -140,11 +144,12 @@ def test_a_failed_run_is_recorded_once_it_will_not_be_tried_again(
     result = broken_job.execute_in_process(
         instance=instance, raise_on_error=False, tags={"dagster/partition": "2024-05-20", **tags}
     )
-    context = dg.build_run_status_sensor_context(
+    of_status = dg.build_run_status_sensor_context(
         sensor_name="failed_runs", dagster_instance=instance, dagster_run=result.dagster_run,
         dagster_event=result.get_run_failure_event(), resources={"site": resource},
-    ).for_run_failure()  # fmt: skip
-    failed_runs(context)
+    )  # fmt: skip
+    with of_status.for_run_failure() as context:
+        failed_runs(context)
     entries = shop_site.ledger("alerts").entries()
     assert len(entries) == alerts
     for entry in entries:
@@ -153,3 +158,36 @@ def test_a_failed_run_is_recorded_once_it_will_not_be_tried_again(
             "2024-05-20",
             "run of broken_job failed",
         )
+
+
+@pytest.fixture
+def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Posts]:
+    """A receiver that the settings name."""
+    with http_receiver() as posts:
+        monkeypatch.setenv("ML_PIPELINE_ALERT_CHANNELS", f"webhook+http://127.0.0.1:{posts.port}/token")
+        settings.cache_clear()
+        yield posts
+    settings.cache_clear()
+
+
+def test_a_run_sends_at_its_end_what_was_raised_and_a_dead_channel_does_not_fail_it(
+    instance: dg.DagsterInstance, shop_site: Site, resource: SiteResource, webhook: Posts
+) -> None:
+    @dg.op
+    def raises(site: SiteResource) -> None:
+        raise_alert(site.open(str).ledger("alerts"), severity="blocking", title="t", night="2024-05-20", detail="d")
+
+    @dg.job(resource_defs={"site": resource})
+    def raising_job() -> None:
+        raises()
+
+    webhook.status = 500
+    assert raising_job.execute_in_process(instance=instance).success
+    assert len(webhook.given) == 1
+    (entry,) = shop_site.ledger(DELIVERIES).entries()
+    assert (entry["is_delivered"], entry["problem"]) == (False, "webhook at 127.0.0.1 answered 500")
+    with dg.build_sensor_context(instance=instance, resources={"site": resource}) as context:
+        answer = alert_delivery(context)
+    assert isinstance(answer, dg.SkipReason)
+    assert answer.skip_message == "0 alerts sent, 1 channels failed"
+    assert "token" not in str(instance.all_logs(next(iter(instance.get_runs())).run_id))
