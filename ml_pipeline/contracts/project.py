@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ml_pipeline.contracts.performance import EstimateContract
 from ml_pipeline.contracts.policy import PolicyContract
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.training import TrainingContract
@@ -212,6 +213,7 @@ class ProjectContract(_Frozen):
     serving: ServingContract = ServingContract()
     monitoring: MonitoringContract
     policy: PolicyContract = PolicyContract()
+    estimates: EstimateContract = EstimateContract()
     default_run: DefaultRunContract
     backtest: BacktestContract | None = None
 
