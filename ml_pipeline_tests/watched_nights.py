@@ -14,11 +14,12 @@ from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.watch import DRIFT
 
 
-def publish_drift(site: Site, shares: dict[Night, float]) -> None:
-    """Drift of ten features for each night, of which the given share drifted."""
+def publish_drift(site: Site, shares: dict[Night, float], *, faulty: int = 0) -> None:
+    """Drift of ten features for each night, of which the given share drifted, and so many have a fault."""
     rows = [
         {"score_date": night, "feature": f"f{number}", "model_version": current_champion(site), "window_nights": 7,
-         "rows": 280, "missing_share": 0.0, "psi": 1.0, "is_drifted": number < share * 10}
+         "rows": 280, "missing_share": 0.0, "psi": 1.0, "finding": "drift" if number < share * 10 else "stable",
+         "is_drifted": number < share * 10, "fault": "broken" if number < faulty else None}
         for night, share in shares.items() for number in range(10)
     ]  # fmt: skip
     _publish(site, DRIFT, rows, DRIFT_SCHEMA, list(shares), ["feature"])

@@ -16,6 +16,7 @@ class DriftContract(BaseModel):
         max_missing_jump: share of missing values by which a night may exceed every night before.
         max_scale_ratio: factor by which a night's typical size may leave that of the nights before: units differ by more.
         max_volume_ratio: factor by which a night's rows may leave the range of the nights before.
+        max_faulty_share: share of the features with a fault, above which a night's data are bad as a whole.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +30,7 @@ class DriftContract(BaseModel):
     max_missing_jump: float = Field(default=0.3, gt=0, le=1)
     max_scale_ratio: float = Field(default=8.0, gt=1)
     max_volume_ratio: float = Field(default=4.0, gt=1)
+    max_faulty_share: float = Field(default=0.2, gt=0, le=1)
 
     @model_validator(mode="after")
     def _can_be_seen(self) -> "DriftContract":

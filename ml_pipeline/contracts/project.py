@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ml_pipeline.contracts.drift import DriftContract
 from ml_pipeline.contracts.performance import EstimateContract
 from ml_pipeline.contracts.policy import PolicyContract
 from ml_pipeline.contracts.serving import ServingContract
@@ -145,7 +146,7 @@ class MonitoringContract(_Frozen):
 
     Attributes:
         window_nights: scored nights that are compared with the reference.
-        psi_limit: population stability index above which a feature counts as drifted.
+        psi_limit: population stability index above which Evidently calls a feature drifted; ``drift`` holds our own limits.
         drifted_share_limit: share of drifted features above which a night counts as drifted.
         persistence_nights: nights that must speak for a retraining before it is asked for, of those that ``policy`` names.
         cool_down_nights: nights after a training, or after asking for one, in which no other is asked for.
@@ -212,6 +213,7 @@ class ProjectContract(_Frozen):
     behaviour: BehaviourContract = BehaviourContract()
     serving: ServingContract = ServingContract()
     monitoring: MonitoringContract
+    drift: DriftContract = DriftContract()
     policy: PolicyContract = PolicyContract()
     estimates: EstimateContract = EstimateContract()
     default_run: DefaultRunContract

@@ -96,8 +96,13 @@ DRIFT_SCHEMA = pa.schema(
         pa.field("rows", pa.int64()),
         pa.field("missing_share", pa.float64()),
         pa.field("psi", pa.float64()),
+        pa.field("effect_training", pa.float64()),
+        pa.field("effect_trailing", pa.float64()),
+        pa.field("finding", pa.string()),
         pa.field("is_drifted", pa.bool_()),
+        pa.field("fault", pa.string()),
         pa.field("evidently_psi", pa.float64()),
+        pa.field("agrees_with_evidently", pa.bool_()),
     ]
 )
 

@@ -118,7 +118,7 @@ def _read(site: Site, nights: Sequence[Night]) -> _Published:
     wanted = sorted({
         past for night in nights for past in nights_between(nights_back(night, HISTORY_NIGHTS + LONGEST_WINDOW_NIGHTS), night)
     })  # fmt: skip
-    drift = _rows(site, DRIFT, wanted, ["model_version", "psi", "is_drifted"])
+    drift = _rows(site, DRIFT, wanted, ["feature", "model_version", "finding", "is_drifted", "fault"])
     champions = {night: str(rows[0]["model_version"]) for night, rows in drift.items() if rows}
     judged = _judged(_rows(site, PERFORMANCE, wanted), champions)
     calibration = {
@@ -127,7 +127,10 @@ def _read(site: Site, nights: Sequence[Night]) -> _Published:
         for row in rows
         if (row["subject"], row["part"]) == ("model", "all")
     }
-    return _Published(site, {night: drift[night] for night in champions}, judged, calibration, _bad_data(site, wanted))
+    bad = _broken_expectations(site, wanted)
+    for night, words in _faulty_features(drift, site.project.drift.max_faulty_share).items():
+        bad[night] = (*bad.get(night, ()), *words)
+    return _Published(site, {night: drift[night] for night in champions}, judged, calibration, bad)
 
 
 def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> _Rows:
@@ -141,7 +144,7 @@ def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str
 
 def _share(features: Sequence[Mapping[str, Any]]) -> float:
     """Share of the measured features that have drifted; NaN if none could be measured."""
-    measured = [row for row in features if row["psi"] is not None and not math.isnan(row["psi"])]
+    measured = [row for row in features if row["finding"] != "missing"]
     return sum(bool(row["is_drifted"]) for row in measured) / len(measured) if measured else math.nan
 
 
@@ -156,7 +159,7 @@ def _judged(performance: _Rows, champions: Mapping[Night, str]) -> list[JudgedNi
     return found
 
 
-def _bad_data(site: Site, nights: Sequence[Night]) -> dict[Night, tuple[str, ...]]:
+def _broken_expectations(site: Site, nights: Sequence[Night]) -> dict[Night, tuple[str, ...]]:
     """What each bad night broke of what was expected, at most five in words; good nights are not in it."""
     published = sorted(site.tables.published(EXPECTATIONS, nights))
     if not published:
@@ -171,3 +174,16 @@ def _bad_data(site: Site, nights: Sequence[Night]) -> dict[Night, tuple[str, ...
         night: (*words[:5], *([f"and {len(words) - 5} more"] if len(words) > 5 else []))
         for night, words in told.items()
     }
+
+
+def _faulty_features(drift: _Rows, max_share: float) -> dict[Night, tuple[str, ...]]:
+    """The nights on which more than so many features have a fault; a fault of one may be chance or a dead sensor."""
+    found: dict[Night, tuple[str, ...]] = {}
+    for night, rows in drift.items():
+        faulty = [row for row in rows if row["fault"]]
+        if rows and len(faulty) / len(rows) > max_share:
+            first = f"{faulty[0]['feature']}: {faulty[0]['fault']}"
+            found[night] = (
+                f"{len(faulty)} of {len(rows)} features have a fault, {max_share:.0%} are the limit; {first}",
+            )
+    return found

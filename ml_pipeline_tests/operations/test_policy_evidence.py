@@ -60,3 +60,12 @@ def test_a_tick_holds_what_was_published_and_calls_missing_what_was_not(scored_s
     assert by_night[bad].bad_data == ("scores row_count is 10.0, not within 20.0 to 80.0",)
     early = by_night[WATCHED[2]]
     assert (math.isnan(early.cost_saving), math.isnan(early.gap_low), early.matured_rows) == (True, True, 0)
+
+
+def test_a_fault_of_two_features_in_ten_is_borne_and_one_of_three_makes_the_night_bad(scored_shop_copy: Site) -> None:
+    site, night = scored_shop_copy, WATCHED[-1]
+    publish_drift(site, {night: 0.5}, faulty=2)
+    assert read_history(site, [night])[night][-1].bad_data == ()
+    publish_drift(site, {night: 0.5}, faulty=3)
+    (told,) = read_history(site, [night])[night][-1].bad_data
+    assert told == "3 of 10 features have a fault, 20% are the limit; f0: broken"
