@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ml_pipeline.contracts.alerts import Channel, parse_channels
 from ml_pipeline.ui.request_guard import HOST_PATTERN
 
 # No package of the pipeline reports its use to anybody, also in a process that make did not start. They read these when
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
     project: folder of the use case.
     mlflow_tracking_uri: of an MLflow server; empty for the SQLite store below the data root.
     threads: of DuckDB and LightGBM; never changes a result.
+    alert_channels: where alerts go, separated by spaces; ``contracts/alerts.py`` says how they are written. May hold secrets.
     ui_allowed_hosts: names, separated by commas, under which an authenticating proxy on this machine offers the UI over TLS.
     """
 
@@ -31,6 +33,7 @@ class Settings(BaseSettings):
     project: Path = _ROOT / "dbt_like_sql" / "nyc_flights"
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     threads: int = Field(default=2, ge=1, le=64)
+    alert_channels: SecretStr = SecretStr("")
     ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("ui_allowed_hosts", mode="before")
@@ -44,6 +47,11 @@ class Settings(BaseSettings):
     @property
     def tracking_uri(self) -> str:
         return self.mlflow_tracking_uri or f"sqlite:///{self.data.resolve() / 'mlflow.db'}"
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        # Read here and not by a validator: pydantic's errors repeat the text that they refuse.
+        return parse_channels(self.alert_channels.get_secret_value())
 
     @property
     def dagster_home(self) -> Path:

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from ml_pipeline.cli.alerts import alerts
 from ml_pipeline.cli.analysts import data_docs, explain, export
 from ml_pipeline.cli.cards import card, review
 from ml_pipeline.cli.features import features
-from ml_pipeline.cli.models import promote, rollback
+from ml_pipeline.cli.models import promote, rearm, rollback
 from ml_pipeline.cli.quarantine import hold, quarantine
 from ml_pipeline.cli.recover import recover
 from ml_pipeline.cli.reproduce import reproduce
@@ -29,12 +30,14 @@ def main(context: click.Context) -> None:
     context.obj = lambda: _site(Settings())
 
 
+main.add_command(alerts)
 main.add_command(card)
 main.add_command(data_docs)
 main.add_command(explain)
 main.add_command(export)
 main.add_command(features)
 main.add_command(promote)
+main.add_command(rearm)
 main.add_command(recover)
 main.add_command(reproduce)
 main.add_command(rollback)
@@ -130,7 +133,7 @@ def _site(settings: Settings) -> Any:
 
     return open_site(
         project_folder=settings.project, data=settings.data.resolve(), tracking_uri=settings.tracking_uri,
-        threads=settings.threads,
+        threads=settings.threads, channels=settings.channels,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``ml-pipeline promote`` and ``rollback``: a model becomes champion by hand, or the champion is taken back; both say why."""
+"""``ml-pipeline promote``, ``rollback`` and ``rearm``: what a person may overrule, and why it was done."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -82,3 +82,18 @@ def _repair(site: "Site", nights: "list[Night]", reason: str) -> None:
             f"the rollback stands, but its nights could not be published again: {error}"
         ) from error
     click.echo(f"{len(nights)} nights are scored again, {len(repaired.changed)} of them changed, in one commit")
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why the next challenger should fare better; it is recorded.")
+@click.option("--night", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The first night that may ask again.")
+@click.pass_obj
+def rearm(open_site: "Callable[[], Site]", reason: str, night: datetime) -> None:
+    """Let the policy ask for retrainings again, after the gate refused so many challengers in a row that it stopped."""
+    from ml_pipeline.operations.decide import rearm as rearm_policy
+
+    try:
+        number = rearm_policy(open_site(), reason=reason, night=night.date())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"recorded as entry {number}: from night {night.date()} on the policy may ask again")

@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ml_pipeline.contracts.drift import DriftContract
+from ml_pipeline.contracts.performance import EstimateContract
+from ml_pipeline.contracts.policy import PolicyContract
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.training import TrainingContract
 from ml_pipeline.contracts.tuning import TuningContract
@@ -143,10 +146,10 @@ class MonitoringContract(_Frozen):
 
     Attributes:
         window_nights: scored nights that are compared with the reference.
-        psi_limit: population stability index above which a feature counts as drifted.
+        psi_limit: population stability index above which Evidently calls a feature drifted; ``drift`` holds our own limits.
         drifted_share_limit: share of drifted features above which a night counts as drifted.
-        persistence_nights: consecutive drifted nights before a retraining is asked for.
-        cool_down_nights: nights after a training in which no other is asked for.
+        persistence_nights: nights that must speak for a retraining before it is asked for, of those that ``policy`` names.
+        cool_down_nights: nights after a training, or after asking for one, in which no other is asked for.
         report_weekday: the weekday (Monday is 0) whose nights get Evidently's report.
         report_rows: rows of the deterministic samples that Evidently is given.
         report_features: how many features it compares, those that the model gains most from.
@@ -210,6 +213,9 @@ class ProjectContract(_Frozen):
     behaviour: BehaviourContract = BehaviourContract()
     serving: ServingContract = ServingContract()
     monitoring: MonitoringContract
+    drift: DriftContract = DriftContract()
+    policy: PolicyContract = PolicyContract()
+    estimates: EstimateContract = EstimateContract()
     default_run: DefaultRunContract
     backtest: BacktestContract | None = None
 

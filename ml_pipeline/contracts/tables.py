@@ -96,8 +96,13 @@ DRIFT_SCHEMA = pa.schema(
         pa.field("rows", pa.int64()),
         pa.field("missing_share", pa.float64()),
         pa.field("psi", pa.float64()),
+        pa.field("effect_training", pa.float64()),
+        pa.field("effect_trailing", pa.float64()),
+        pa.field("finding", pa.string()),
         pa.field("is_drifted", pa.bool_()),
+        pa.field("fault", pa.string()),
         pa.field("evidently_psi", pa.float64()),
+        pa.field("agrees_with_evidently", pa.bool_()),
     ]
 )
 
@@ -106,7 +111,15 @@ DECISION_SCHEMA = pa.schema(
         _NIGHT,
         pa.field("model_version", pa.string()),
         pa.field("drifted_share", pa.float64()),
+        pa.field("cost_saving", pa.float64()),
+        pa.field("gap_low", pa.float64()),
+        pa.field("gap_high", pa.float64()),
+        pa.field("matured_rows", pa.int64()),
+        pa.field("is_bad_data", pa.bool_()),
+        pa.field("last_trained", pa.date32()),
+        pa.field("rejected_in_a_row", pa.int64()),
         pa.field("verdict", pa.string()),
+        pa.field("severity", pa.string()),
         pa.field("evidence_id", pa.string()),
         pa.field("reasons", pa.string()),
     ]

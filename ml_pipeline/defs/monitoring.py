@@ -10,6 +10,7 @@ from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.domain.lateness import LATE
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
+from ml_pipeline.operations.expect import EXPECTATIONS
 from ml_pipeline.operations.late_arrivals import LATE_ARRIVALS, RESTATEMENTS, measure_late_arrivals
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.matured_calibration import CALIBRATION, measure_matured_calibration
@@ -86,17 +87,20 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
 
 
 @dg.asset(
-    key=DECISIONS.split("/"), deps=same_night(DRIFT),
+    key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, EXPECTATIONS),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
 def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Whether to retrain, with reasons and the evidence; a sensor reads it and requests the run."""
+    """What the night's evidence is worth doing, with reasons; a sensor reads it and requests the run."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     published = run_or_refuse(lambda: decide_retraining(here, nights))
     rows = here.tables.read(DECISIONS, nights).to_pylist()
-    facts = {row["score_date"]: {name: row[name] for name in ("verdict", "evidence_id", "reasons")} for row in rows}
+    facts = {
+        row["score_date"]: {name: row[name] for name in ("verdict", "severity", "evidence_id", "reasons")}
+        for row in rows
+    }
     report_nights(context, published, facts)
     return dg.MaterializeResult(metadata=published_facts(published))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ml_pipeline.defs.project import settings
+from ml_pipeline.defs.project import settings, sql_project
+from ml_pipeline.operations.deliver_alerts import Delivered, deliver_alerts
 from ml_pipeline.operations.recover import hold_run_lock
 from ml_pipeline.operations.site import Progress, Site, open_site
 
@@ -24,10 +25,18 @@ class SiteResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if context.run_id is not None:
             hold_run_lock(Path(self.data), context.run_id)
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Send what the run raised: where no daemon lives, no sensor does it."""
+        if context.run_id is not None:
+            self.deliver_alerts()
+
+    def deliver_alerts(self) -> Delivered:
+        return deliver_alerts(Path(self.data), settings().channels, project=sql_project().project.name)
+
     def open(self, progress: Progress) -> Site:
         return open_site(
             project_folder=Path(self.project_folder), data=Path(self.data), tracking_uri=self.tracking_uri,
-            threads=self.threads, progress=progress,
+            threads=self.threads, progress=progress, channels=settings().channels,
         )  # fmt: skip
 
 

@@ -6,33 +6,47 @@ from pathlib import Path
 import dagster as dg
 
 from ml_pipeline.defs.instance import DEAD, reconcile
-from ml_pipeline.defs.jobs import nightly_scoring, retraining
+from ml_pipeline.defs.jobs import nightly_scoring, recalibration, retraining
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.io.alerts import raise_alert
-from ml_pipeline.operations.decide import newest_decision
+from ml_pipeline.operations.decide import newest_decision, open_request
+
+_EVIDENCE = "evidence"
+_MOST_ATTEMPTS = 3
+_UNSUCCESSFUL = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
-@dg.sensor(job=retraining, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(jobs=[retraining, recalibration], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def retraining_requests(context: dg.SensorEvaluationContext, site: SiteResource) -> dg.RunRequest | dg.SkipReason:
-    """Requests one retraining for each piece of evidence. It decides nothing: it reads the newest verdict.
+    """Requests the run that the policy asked for and nobody has answered. It decides nothing: it reads the verdicts.
 
-    The run key is the evidence, so the same stretch of drift never asks twice, however often the sensor ticks.
+    A run that failed is asked for again for the same evidence, three times in all. Each attempt has a run key of its own:
+    Dagster keeps a key for ever, so one key alone would silence the evidence after the first failure.
     """
-    decision = newest_decision(site.open(context.log.info))
-    if decision is None:
-        return dg.SkipReason("no night has been decided yet")
-    if decision["verdict"] != "retrain":
-        return dg.SkipReason(f"night {decision['score_date']}: {decision['reasons']}")
-    night, evidence = str(decision["score_date"]), str(decision["evidence_id"])
-    return dg.RunRequest(run_key=evidence, partition_key=night, tags={"evidence": evidence, "night": night})
+    here = site.open(context.log.info)
+    asked = open_request(here)
+    if asked is None:
+        decision = newest_decision(here)
+        told = f"night {decision['score_date']}: {decision['reasons']}" if decision else "no night has been decided yet"
+        return dg.SkipReason(told)
+    runs = context.instance.get_runs(dg.RunsFilter(tags={_EVIDENCE: asked.evidence_id}))
+    going = [run for run in runs if run.status not in _UNSUCCESSFUL]
+    if going:
+        return dg.SkipReason(f"{asked.evidence_id} is answered by run {going[0].run_id}, {going[0].status.value}")
+    if len(runs) >= _MOST_ATTEMPTS:
+        return dg.SkipReason(f"{asked.evidence_id} was tried {len(runs)} times and failed; see the alerts")
+    night = str(asked.night)
+    return dg.RunRequest(
+        run_key=asked.evidence_id if not runs else f"{asked.evidence_id}_{len(runs) + 1}",
+        job_name=(retraining if asked.act == "retrain" else recalibration).name, partition_key=night,
+        tags={_EVIDENCE: asked.evidence_id, "night": night},
+    )  # fmt: skip
 
 
 _ATTEMPT = "ml_pipeline/attempt"
-_MOST_ATTEMPTS = 3
 _ASKED_BY = {"dagster/schedule_name", "dagster/sensor_name"}
 _KEPT_TAGS = {
     "night",
-    "evidence",
     "ml_pipeline/nightly",
     *(f"dagster/asset_partition_range_{end}" for end in ("start", "end")),
 }
@@ -54,7 +68,8 @@ def dead_runs(context: dg.SensorEvaluationContext, site: SiteResource) -> list[d
 
 def _is_asked_again(run: dg.DagsterRun) -> bool:
     is_ours = bool(_ASKED_BY & set(run.tags)) and run.job_name in {nightly_scoring.name, retraining.name}
-    return is_ours and int(run.tags.get(_ATTEMPT, "1")) < _MOST_ATTEMPTS
+    # What the policy asked for is asked for again by its own sensor, which counts the attempts.
+    return is_ours and _EVIDENCE not in run.tags and int(run.tags.get(_ATTEMPT, "1")) < _MOST_ATTEMPTS
 
 
 def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
@@ -63,6 +78,15 @@ def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
     return dg.RunRequest(
         run.run_id, job_name=run.job_name, partition_key=run.tags.get("dagster/partition"), tags=tags | attempt
     )
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def alert_delivery(context: dg.SensorEvaluationContext, site: SiteResource) -> dg.SkipReason:
+    """Sends the alerts that no run could send at its end: of failed runs, and of channels that were down."""
+    done = site.deliver_alerts()
+    for channel, reason in done.failed.items():
+        context.log.error("alert channel %s: %s", channel, reason)
+    return dg.SkipReason(f"{done.sent} alerts sent, {len(done.failed)} channels failed")
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
@@ -74,7 +98,7 @@ def failed_runs(context: dg.RunFailureSensorContext, site: SiteResource) -> None
     here = site.open(context.log.info)
     raise_alert(
         here.ledger("alerts"), severity="blocking", title=f"run of {run.job_name} failed",
-        night=_nights_in(run.tags), detail=context.failure_event.message or "",
+        night=_nights_in(run.tags), detail=context.failure_event.message or "", key=run.run_id,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.defs.training_facts import refit_facts, tuning_facts, verdict_facts
 from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.audit_training import audit_training
-from ml_pipeline.operations.promote import current_champion, promote_if_better
+from ml_pipeline.operations.promote import champions_of, promote_if_better
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.publish_review import publish_review
 from ml_pipeline.operations.recalibrate import recalibrate
@@ -96,11 +96,7 @@ def recalibrated_model(context: dg.AssetExecutionContext, site: SiteResource) ->
     """The champion's trees with a calibrator of the newest matured nights, and what the gate said of it."""
     (night,) = nights_of(context)
     here = site.open(context.log.info)
-    champion = current_champion(here)
-    if champion is None:
-        raise dg.Failure(
-            "there is no champion to recalibrate; materialise trained_model and promotion first", allow_retries=False
-        )
+    (champion,) = run_or_refuse(lambda: champions_of(here, [night]))
     made = run_or_refuse(lambda: recalibrate(here, champion, night))
     outcome = run_or_refuse(lambda: promote_if_better(here, made.bundle.version, night))
     publish_catalog(here)

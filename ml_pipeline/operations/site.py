@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_pipeline.contracts.alerts import Channel
 from ml_pipeline.contracts.project import ProjectContract
 from ml_pipeline.io.connectors.connector import Connector
 from ml_pipeline.io.connectors.folder import FolderConnector
@@ -29,6 +30,7 @@ class Site:
     tracking_uri: MLflow's store.
     threads: for DuckDB and LightGBM; never changes a result.
     progress: told what long work is doing.
+    channels: where alerts go.
     """
 
     data: Path
@@ -38,6 +40,7 @@ class Site:
     tracking_uri: str
     threads: int
     progress: Progress
+    channels: tuple[Channel, ...] = ()
 
     @property
     def project(self) -> ProjectContract:
@@ -75,8 +78,9 @@ class Site:
 
 
 def open_site(
-    *, project_folder: Path, data: Path, tracking_uri: str, threads: int, progress: Progress | None = None
-) -> Site:
+    *, project_folder: Path, data: Path, tracking_uri: str, threads: int, progress: Progress | None = None,
+    channels: tuple[Channel, ...] = (),
+) -> Site:  # fmt: skip
     """Read and check the use case in ``project_folder``; opens no database."""
     sql = load_sql_project(project_folder)
     connector: Connector
@@ -87,7 +91,7 @@ def open_site(
         )  # fmt: skip
     else:
         connector = NycFlightsConnector()
-    return Site(data, sql, TableStore(data), connector, tracking_uri, threads, progress or (lambda _: None))
+    return Site(data, sql, TableStore(data), connector, tracking_uri, threads, progress or (lambda _: None), channels)
 
 
 def features_table(sql: SqlProject) -> str:

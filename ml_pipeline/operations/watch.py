@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
+from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_night
 from ml_pipeline.domain.drift import ReferenceBins, count_rows, reference_bins, stability_index
+from ml_pipeline.domain.drift_effect import WindowEffect, find_drift, window_effect
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
 from ml_pipeline.io.drift_report import write_drift_report
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
@@ -34,7 +36,7 @@ class DriftNights:
 
 
 def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
-    """Publish the drift of each of ``nights``: the last scored nights against the champion's training rows.
+    """Publish the drift of each of ``nights``: the last nights against the champion's training rows and the nights before.
 
     Evidently runs on the nights of one weekday, a rule of the date alone, so that a range gives what its nights give.
     """
@@ -44,12 +46,12 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     inputs: dict[Night, NightInputs] = {}
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
-        windows = {night: _window(site, night) for night in its_nights}
-        build_features(site, sorted(set().union(*windows.values())), sql=bundle.feature_set)
-        fresh = _inputs(site, bundle, windows)
+        reaches = {night: _reach(site, night) for night in its_nights}
+        build_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set)
+        fresh = _inputs(site, bundle, reaches)
         stale = stale_nights(fresh, before)
         if stale:
-            watcher = _Watcher(site, bundle, {night: windows[night] for night in stale})
+            watcher = _Watcher(site, bundle)
             parts.extend(watcher.drift_of(night) for night in stale)
         inputs |= {night: fresh[night] for night in stale}
     current = tuple(night for night in sorted(set(nights)) if night not in inputs)
@@ -68,9 +70,9 @@ def stale_drift(site: Site, nights: Sequence[Night]) -> list[Night]:
     stale: list[Night] = []
     for version, its_nights in champions_of(site, nights).items():
         bundle = read_bundle(site.models, version)
-        windows = {night: _window(site, night) for night in its_nights}
-        unbuilt = set(stale_features(site, sorted(set().union(*windows.values())), sql=bundle.feature_set))
-        built = {night: window for night, window in windows.items() if not unbuilt & set(window)}
+        reaches = {night: _reach(site, night) for night in its_nights}
+        unbuilt = set(stale_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set))
+        built = {night: reach for night, reach in reaches.items() if not unbuilt & set(reach)}
         stale.extend([*(set(its_nights) - set(built)), *stale_nights(_inputs(site, bundle, built), before)])
     return sorted(stale)
 
@@ -80,55 +82,95 @@ def report_path(site: Site, night: Night) -> Path:
     return site.reports / "drift" / f"{night}.html"
 
 
-def _window(site: Site, night: Night) -> tuple[Night, ...]:
-    return lookback_nights(night, site.project.monitoring.window_nights, first_night=site.project.first_night)
+def _reach(site: Site, night: Night) -> tuple[Night, ...]:
+    """Every night that the drift of ``night`` is made from: its windows, and the nights before the first of them."""
+    rules = site.project.drift
+    nights = site.project.monitoring.window_nights + rules.trailing_nights + rules.of_windows - 1
+    return lookback_nights(night, nights, first_night=site.project.first_night)
 
 
-def _inputs(site: Site, bundle: ModelBundle, windows: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
-    opened = sorted(set().union(*windows.values()))
+def _inputs(site: Site, bundle: ModelBundle, reaches: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
+    opened = sorted(set().union(*reaches.values()))
     features = site.tables.published(features_table(bundle.feature_set), opened)
-    rules = site.project.monitoring.model_dump()
+    rules = (site.project.monitoring.model_dump(), site.project.drift.model_dump())
     return {
-        night: NightInputs.made_from(bundle.version, [features[past].content_hash for past in window], rules)
-        for night, window in windows.items()
+        night: NightInputs.made_from(bundle.version, [features[past].content_hash for past in reach], *rules)
+        for night, reach in reaches.items()
     }
 
 
 class _Watcher:
-    """Drift of several nights against one bundle; the rows of each night are counted once and then added up."""
+    """Drift of several nights against one bundle; the rows of each night are read and counted once."""
 
-    def __init__(self, site: Site, bundle: ModelBundle, windows: dict[Night, tuple[Night, ...]]) -> None:
-        self._site, self._bundle, self._windows = site, bundle, windows
+    def __init__(self, site: Site, bundle: ModelBundle) -> None:
+        self._site, self._bundle = site, bundle
         self._encoder: FeatureEncoder = load_scorer(bundle).encoder
         self._reference = bundle.table("reference.parquet")
         self._bins: ReferenceBins = reference_bins(self._encoder, self._encoder.transform(self._reference))
-        self._counts: dict[Night, NDArray[np.int64]] = {}
+        self._counted: dict[Night, tuple[NDArray[np.int64], NightSummary]] = {}
+        self._effects: dict[Night, WindowEffect] = {}
 
     def drift_of(self, night: Night) -> pa.Table:
-        window = self._windows[night]
-        counts = np.sum([self._count(past) for past in window], axis=0)
+        site, monitoring = self._site, self._site.project.monitoring
+        window = self._nights(night, monitoring.window_nights)
+        counts = self._counts(window).sum(axis=0)
         psi = stability_index(self._bins, counts)
         rows = int(counts[0].sum()) if len(counts) else 0
-        limit = self._site.project.monitoring.psi_limit
-        evidently = (
-            self._report(night, window) if night.weekday() == self._site.project.monitoring.report_weekday else {}
-        )
+        windows = [self._effect(last) for last in self._nights(night, site.project.drift.of_windows)]
+        findings, faults = find_drift(site.project.drift, windows), self._faults(night)
+        evidently = self._report(night, window) if night.weekday() == monitoring.report_weekday else {}
         entries = [
             {
                 SCORE_DATE: night, "feature": name, "model_version": self._bundle.version, "window_nights": len(window),
-                "rows": rows, "missing_share": counts[position, 0] / rows if rows else None,
-                "psi": float(psi[position]), "is_drifted": bool(psi[position] > limit),
-                "evidently_psi": evidently.get(name),
+                "rows": rows, "missing_share": counts[position, 0] / rows if rows else None, "psi": float(psi[position]),
+                "effect_training": _known(windows[-1].training[position]),
+                "effect_trailing": _known(windows[-1].trailing[position]), "finding": findings[position],
+                "is_drifted": findings[position] == "drift", "fault": faults.get(name), "evidently_psi": evidently.get(name),
+                "agrees_with_evidently": (evidently[name] > monitoring.psi_limit) == bool(psi[position] > monitoring.psi_limit)
+                if name in evidently else None,
             }
             for position, name in enumerate(self._bins.names)
         ]  # fmt: skip
         return pa.Table.from_pylist(entries, schema=DRIFT_SCHEMA)
 
-    def _count(self, night: Night) -> NDArray[np.int64]:
-        if night not in self._counts:
-            rows = self._read([night])
-            self._counts[night] = count_rows(self._bins, self._encoder.transform(rows))
-        return self._counts[night]
+    def _nights(self, last: Night, count: int) -> tuple[Night, ...]:
+        return lookback_nights(last, count, first_night=self._site.project.first_night)
+
+    def _effect(self, last: Night) -> WindowEffect:
+        """Effects of the window that ends with ``last``."""
+        if last not in self._effects:
+            rules, nights = self._site.project.drift, self._site.project.monitoring.window_nights
+            window, both = self._nights(last, nights), self._nights(last, nights + rules.trailing_nights)
+            before = self._counts([night for night in both if night < window[0]])
+            self._effects[last] = window_effect(rules, self._counts(window), before, self._bins.counts)
+        return self._effects[last]
+
+    def _faults(self, night: Night) -> dict[str, str]:
+        """What is wrong with the night, by feature; a fault of the whole night is one of every feature."""
+        rules = self._site.project.drift
+        before = self._nights(night, rules.trailing_nights + 1)[:-1]
+        numbers = [column.contract.type != "category" for column in self._encoder.columns]
+        found = find_faults(
+            rules, self._bins.names, self._count(night)[1], [self._count(past)[1] for past in before], numbers=numbers
+        )
+        whole = found.pop("", ())
+        told = {name: (*whole, *found.get(name, ())) for name in self._bins.names}
+        return {name: "; ".join(words) for name, words in told.items() if words}
+
+    def _counts(self, nights: Sequence[Night]) -> NDArray[np.int64]:
+        """Rows a bin, of shape (nights, columns, bins)."""
+        shape = (0, *self._bins.counts.shape)
+        return (
+            np.array([self._count(night)[0] for night in nights], dtype=np.int64)
+            if nights
+            else np.empty(shape, np.int64)
+        )
+
+    def _count(self, night: Night) -> tuple[NDArray[np.int64], NightSummary]:
+        if night not in self._counted:
+            matrix = self._encoder.transform(self._read([night]))
+            self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
+        return self._counted[night]
 
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))
@@ -150,6 +192,11 @@ class _Watcher:
             categories=categories,
             psi_limit=self._site.project.monitoring.psi_limit,
         )
+
+
+def _known(value: float) -> float | None:
+    """Missing evidence is null in the table, and no number."""
+    return None if np.isnan(value) else float(value)
 
 
 def _every_nth(rows: pa.Table, wanted: int) -> pa.Table:

@@ -92,3 +92,12 @@ def test_a_rollback_is_in_force_also_where_mlflow_cannot_follow(scored_shop_copy
     assert f"MLflow's alias could not follow (bundle {unknown} is not in the registry" in result.output
     assert f"{first} is withdrawn; 8 published nights, 2024-05-05 to 2024-05-12, stay its" in result.output
     assert current_champion(site) == unknown
+
+
+def test_a_rearming_is_recorded_with_its_reason_and_needs_one(shop_site: Site) -> None:
+    refused = invoke(shop_site, "rearm", "--reason", " ", "--night", "2024-05-25")
+    assert (refused.exit_code, "needs a reason" in refused.output) == (1, True)
+    result = invoke(shop_site, "rearm", "--reason", "the label was wrong", "--night", "2024-05-25")
+    assert (result.exit_code, "from night 2024-05-25 on the policy may ask again" in result.output) == (0, True)
+    (recorded,) = shop_site.ledger("policy_rearmed").entries()
+    assert (recorded["night"], recorded["reason"]) == ("2024-05-25", "the label was wrong")

@@ -5,9 +5,9 @@ from ml_pipeline.definitions import definitions
 from ml_pipeline.defs.project import sql_project
 
 ASSETS = {
-    "features", "labels", "trained_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
+    "features", "labels", "trained_model", "recalibrated_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
-    "tuned_parameters", "recalibrated_model",
+    "tuned_parameters",
 }  # fmt: skip
 JOBS = {
     "nightly_scoring", "ingestion", "feature_building", "retraining", "tuning", "recalibration", "scoring", "judging",

@@ -31,3 +31,13 @@ def test_a_long_detail_is_cut(tmp_path: Path) -> None:
 def test_a_percent_sign_in_a_message_is_only_a_percent_sign(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     raise_alert(Ledger(tmp_path / "alerts"), severity="blocking", title="100%s", night="%d", detail="50 % {}")
     assert caplog.records[0].getMessage() == "100%s (night %d): 50 % {}"
+
+
+def test_the_same_alert_is_raised_once_and_one_of_another_key_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "alerts")
+
+    def raised(detail: str, key: str | None = None) -> int:
+        return raise_alert(ledger, severity="blocking", title="t", night="n", detail=detail, key=key)
+
+    assert [raised("a"), raised("a"), raised("b"), raised("a", "k"), raised("c", "k")] == [1, 1, 2, 3, 3]
+    assert len(ledger.entries()) == 3

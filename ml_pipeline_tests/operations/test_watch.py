@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from ml_pipeline.domain.drift import count_rows, reference_bins, stability_index
+from ml_pipeline.domain.drift_effect import window_effect
 from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import lookback_nights, nights_between
@@ -29,7 +30,22 @@ def test_drift_compares_the_last_nights_with_the_champions_training_rows(scored_
     found = scored_shop.tables.read(DRIFT, [night]).to_pylist()
     assert {row["feature"]: row["psi"] for row in found} == pytest.approx(expected, abs=1e-12)
     assert all(row["rows"] == rows.num_rows and row["window_nights"] == 7 for row in found)
-    assert all(row["is_drifted"] == (row["psi"] > 0.25) for row in found)
+    assert all(row["is_drifted"] == (row["finding"] == "drift") for row in found)
+    before = lookback_nights(night, 35, first_night=scored_shop.project.first_night)[:-7]
+    counts = [
+        np.array(
+            [
+                count_rows(bins, encoder.transform(table.read(features_table(scored_shop.sql), [each])))
+                for each in nights
+            ]
+        )
+        for table, nights in ((scored_shop.tables, window), (scored_shop.tables, before))
+    ]
+    effect = window_effect(scored_shop.project.drift, *counts, bins.counts)
+    for name, expected_effects in (("effect_training", effect.training), ("effect_trailing", effect.trailing)):
+        assert [row[name] for row in found] == pytest.approx(
+            [expected_effects[bins.names.index(row["feature"])] for row in found], abs=1e-12
+        )
     assert all(row["model_version"] == bundle.version for row in found)
 
 
@@ -38,6 +54,10 @@ def test_evidently_reports_on_its_weekday_alone(scored_shop: Site) -> None:
     with_report = drift[drift["evidently_psi"].notna()]
     assert sorted(set(with_report["score_date"])) == SUNDAYS
     assert set(with_report.groupby("score_date").size()) == {8}
+    agrees = with_report["agrees_with_evidently"]
+    ours, theirs = with_report["psi"] > 0.25, with_report["evidently_psi"] > 0.25
+    assert list(agrees) == list(ours == theirs)
+    assert drift[drift["evidently_psi"].isna()]["agrees_with_evidently"].isna().all()
     assert [night for night in SHOP_SCORED if report_path(scored_shop, night).exists()] == SUNDAYS
 
 
@@ -58,19 +78,25 @@ def test_nights_alone_give_what_the_range_gave(scored_shop: Site, scored_shop_co
 
 
 def test_a_delivery_that_changes_its_face_is_seen(scored_shop_copy: Site) -> None:
-    site, nights = scored_shop_copy, nights_between(date(2024, 5, 8), date(2024, 5, 11))
+    site, nights = scored_shop_copy, nights_between(date(2024, 5, 6), date(2024, 5, 11))
     rows = site.tables.read("raw/orders", nights)
     changed = rows.set_column(rows.schema.get_field_index("channel"), "channel", pa.array(["phone"] * rows.num_rows))
     site.tables.publish(
         "raw/orders", changed, {night: NightInputs("", {}) for night in nights}, key=["order_id", "known_at"]
     )
     assert stale_drift(site, SHOP_SCORED) == list(nights_between(nights[0], SHOP_SCORED[-1]))
-    measure_drift(site, [date(2024, 5, 11)])
-    found = site.tables.read(DRIFT, [date(2024, 5, 11)]).to_pylist()
-    drifted = {row["feature"]: row["is_drifted"] for row in found}
-    assert drifted["channel"]
-    assert not drifted["quantity"]
-    assert np.isfinite([row["psi"] for row in found]).all()
+    measure_drift(site, nights)
+    found = {row["feature"]: row for row in site.tables.read(DRIFT, nights[-1:]).to_pylist()}
+    assert (found["channel"]["finding"], found["channel"]["is_drifted"]) == ("drift", True)
+    assert not found["quantity"]["is_drifted"]
+    assert np.isfinite([row["psi"] for row in found.values()]).all()
+    # The first such night is a fault, told from drift; after it, it is how things are.
+    faults = {
+        row["score_date"]: row["fault"]
+        for row in site.tables.read(DRIFT, nights).to_pylist()
+        if row["feature"] == "channel"
+    }
+    assert faults == {nights[0]: "one and the same value in every row, never so before", **dict.fromkeys(nights[1:])}
 
 
 def test_a_night_without_a_champion_cannot_be_watched(scored_shop: Site) -> None:

@@ -1,0 +1,189 @@
+"""Collects what the policy decides on: a tick for each watched night, and what the ledgers say of trainings and verdicts."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.compute as pc
+
+from ml_pipeline.contracts.source import SCORE_DATE
+from ml_pipeline.domain.cost_saving import JudgedNight, cost_saving
+from ml_pipeline.domain.policy import Tick
+from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord
+from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
+from ml_pipeline.nights import Night, nights_back, nights_between
+from ml_pipeline.operations.expect import EXPECTATIONS
+from ml_pipeline.operations.judged_nights import LONGEST_WINDOW_NIGHTS
+from ml_pipeline.operations.mature import PERFORMANCE
+from ml_pipeline.operations.matured_calibration import CALIBRATION
+from ml_pipeline.operations.promote import PROMOTIONS
+from ml_pipeline.operations.recalibrate import SOURCE
+from ml_pipeline.operations.site import Site
+from ml_pipeline.operations.trainings import TRAININGS
+from ml_pipeline.operations.watch import DRIFT
+
+REARMED = "policy_rearmed"
+# No rule of the policy looks further back; a fixed number, so that a night alone sees what it sees within a range.
+HISTORY_NIGHTS = 120
+
+_Rows = dict[Night, list[dict[str, Any]]]
+
+
+def read_history(site: Site, nights: Sequence[Night]) -> dict[Night, list[Tick]]:
+    """For each of ``nights`` the ticks that end with it, each made of what was published for its own night."""
+    evidence = _read(site, nights)
+    ticks = {night: evidence.tick(night) for night in sorted(evidence.drift)}
+    return {night: [ticks[past] for past in _history_of(night) if past in ticks] for night in nights}
+
+
+def read_record(site: Site) -> PolicyRecord:
+    """Trainings, recalibrations and verdicts of the gate, of all times; the requests are the caller's to add.
+
+    A promotion by hand, a rollback and a rearming put a person behind what comes after, so they end a row of refusals.
+    """
+    trained: list[Night] = []
+    recalibrated: list[Night] = []
+    for entry in site.ledger(TRAININGS).entries():
+        made = recalibrated if _is_recalibration(site, str(entry["version"])) else trained
+        made.append(Night.fromisoformat(entry["trained_on"]))
+    judgements = [*map(_judgement, filter(_has_judged, site.ledger(PROMOTIONS).entries()))]
+    rearmed = [
+        GateJudgement(nights_back(Night.fromisoformat(entry["night"]), 1), True)
+        for entry in site.ledger(REARMED).entries()
+    ]
+    in_order = sorted([*judgements, *rearmed], key=lambda judgement: judgement.night)
+    return PolicyRecord(tuple(sorted(trained)), tuple(sorted(recalibrated)), (), tuple(in_order))
+
+
+def _is_recalibration(site: Site, version: str) -> bool:
+    """A bundle that is gone or damaged counts as a training: that cools down the most, and keeps no night undecided."""
+    try:
+        return SOURCE in read_manifest(site.models / version / MANIFEST)
+    except (BundleError, OSError):
+        return False
+
+
+def _has_judged(entry: Mapping[str, Any]) -> bool:
+    is_refused = not entry["is_promoted"] and entry.get("kind") != "no_comparison"
+    return bool(entry["is_promoted"]) or (is_refused and entry["challenger"] != entry["champion_before"])
+
+
+def _judgement(entry: Mapping[str, Any]) -> GateJudgement:
+    return GateJudgement(Night.fromisoformat(entry["judged_on"] or entry["effective_from"]), bool(entry["is_promoted"]))
+
+
+def _history_of(night: Night) -> tuple[Night, ...]:
+    return nights_between(nights_back(night, HISTORY_NIGHTS - 1), night)
+
+
+@dataclass(frozen=True)
+class _Published:
+    site: Site
+    drift: _Rows
+    judged: list[JudgedNight]
+    calibration: dict[Night, dict[str, Any]]
+    bad_data: dict[Night, tuple[str, ...]]
+
+    def tick(self, night: Night) -> Tick:
+        features = self.drift[night]
+        version = str(features[0]["model_version"])
+        since = nights_back(night, LONGEST_WINDOW_NIGHTS - 1)
+        judged = [one for one in self.judged if since <= one.judged_on <= night]
+        policy = self.site.project.policy
+        saving = cost_saving(
+            judged, version, without=self.bad_data, least_nights=policy.min_matured_nights,
+            least_rows=policy.min_matured_rows,
+        )  # fmt: skip
+        gap_low, gap_high = self._gap(night, version, judged)
+        return Tick(
+            night, version, self.bad_data.get(night, ()), _share(features),
+            sum(one.rows for one in judged if one.judged_on == night and one.scored_night not in self.bad_data),
+            saving, gap_low, gap_high,
+        )  # fmt: skip
+
+    def _gap(self, night: Night, version: str, judged: Sequence[JudgedNight]) -> tuple[float, float]:
+        """The interval of the night's calibration, if every night behind it is the model's own; NaN else."""
+        found = self.calibration.get(night)
+        own = sum(1 for one in judged if one.model_version == version)
+        least = self.site.project.policy.min_matured_nights
+        if found is None or found["gap_low"] is None or not least <= found["nights_scored"] <= own:
+            return math.nan, math.nan
+        return float(found["gap_low"]), float(found["gap_high"])
+
+
+def _read(site: Site, nights: Sequence[Night]) -> _Published:
+    # The saving of the first night of the history is made of the judged nights before it.
+    wanted = sorted({
+        past for night in nights for past in nights_between(nights_back(night, HISTORY_NIGHTS + LONGEST_WINDOW_NIGHTS), night)
+    })  # fmt: skip
+    drift = _rows(site, DRIFT, wanted, ["feature", "model_version", "finding", "is_drifted", "fault"])
+    champions = {night: str(rows[0]["model_version"]) for night, rows in drift.items() if rows}
+    judged = _judged(_rows(site, PERFORMANCE, wanted), champions)
+    calibration = {
+        night: row
+        for night, rows in _rows(site, CALIBRATION, wanted).items()
+        for row in rows
+        if (row["subject"], row["part"]) == ("model", "all")
+    }
+    bad = _broken_expectations(site, wanted)
+    for night, words in _faulty_features(drift, site.project.drift.max_faulty_share).items():
+        bad[night] = (*bad.get(night, ()), *words)
+    return _Published(site, {night: drift[night] for night in champions}, judged, calibration, bad)
+
+
+def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> _Rows:
+    published = sorted(site.tables.published(table, nights))
+    found: _Rows = defaultdict(list)
+    if published:
+        for row in site.tables.read(table, published, columns).to_pylist():
+            found[row[SCORE_DATE]].append(row)
+    return found
+
+
+def _share(features: Sequence[Mapping[str, Any]]) -> float:
+    """Share of the measured features that have drifted; NaN if none could be measured."""
+    measured = [row for row in features if row["finding"] != "missing"]
+    return sum(bool(row["is_drifted"]) for row in measured) / len(measured) if measured else math.nan
+
+
+def _judged(performance: _Rows, champions: Mapping[Night, str]) -> list[JudgedNight]:
+    found = []
+    for night in sorted(performance):
+        alone = {row["subject"]: row for row in performance[night] if row["window_nights"] == 1}
+        if set(alone) >= {"model", "baseline"}:
+            model, scored = alone["model"], alone["model"]["last_scored_night"]
+            costs = (model["mean_cost"], alone["baseline"]["mean_cost"])
+            found.append(JudgedNight(night, scored, champions.get(scored), model["rows"], *costs))
+    return found
+
+
+def _broken_expectations(site: Site, nights: Sequence[Night]) -> dict[Night, tuple[str, ...]]:
+    """What each bad night broke of what was expected, at most five in words; good nights are not in it."""
+    published = sorted(site.tables.published(EXPECTATIONS, nights))
+    if not published:
+        return {}
+    rows = site.tables.read(EXPECTATIONS, published)
+    broken = rows.filter(pc.and_(pc.equal(rows["severity"], "blocking"), pc.invert(rows["is_met"])))
+    told: dict[Night, list[str]] = defaultdict(list)
+    for row in broken.to_pylist():
+        what = " ".join(part for part in (row["data_asset"], row["column"], row["expectation"]) if part)
+        told[row[SCORE_DATE]].append(f"{what} is {row['observed']}, not within {row['lower']} to {row['upper']}")
+    return {
+        night: (*words[:5], *([f"and {len(words) - 5} more"] if len(words) > 5 else []))
+        for night, words in told.items()
+    }
+
+
+def _faulty_features(drift: _Rows, max_share: float) -> dict[Night, tuple[str, ...]]:
+    """The nights on which more than so many features have a fault; a fault of one may be chance or a dead sensor."""
+    found: dict[Night, tuple[str, ...]] = {}
+    for night, rows in drift.items():
+        faulty = [row for row in rows if row["fault"]]
+        if rows and len(faulty) / len(rows) > max_share:
+            first = f"{faulty[0]['feature']}: {faulty[0]['fault']}"
+            found[night] = (
+                f"{len(faulty)} of {len(rows)} features have a fault, {max_share:.0%} are the limit; {first}",
+            )
+    return found
