@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pydantic import ValidationError
 
+from ml_pipeline.cli import main
 from ml_pipeline.settings import Settings
 from ml_pipeline_tests.processes import ROOT, run_python
 
@@ -71,3 +73,20 @@ def test_whoever_reads_the_settings_reports_to_nobody() -> None:
     code = f"import os\nfor name in {names}: os.environ.pop(name, None)\nimport ml_pipeline.settings\n"
     told = run_python(f"{code}print([os.environ[name] for name in {names}])")
     assert told == "['true', 'true', '1']"
+
+
+def test_the_channels_of_alerts_are_read_and_their_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_PIPELINE_ALERT_CHANNELS", "slack+https://hooks.example.org/token log:")
+    found = Settings()
+    assert [channel.kind for channel in found.channels] == ["slack", "log"]
+    assert "token" not in repr(found)
+
+
+def test_what_is_no_channel_is_refused_at_the_command_line_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ML_PIPELINE_ALERT_CHANNELS", "https://hooks.example.org/token")
+    monkeypatch.setenv("ML_PIPELINE_DATA", str(tmp_path))
+    result = CliRunner().invoke(main, ["alerts", "list"])
+    assert (result.exit_code, "token" in result.output) == (1, False)
+    assert "ML_PIPELINE_ALERT_CHANNELS: alert channel number 1 must begin with one of log:" in result.output

@@ -131,9 +131,13 @@ def doctor() -> None:
 def _site(settings: Settings) -> Any:
     from ml_pipeline.operations.site import open_site
 
+    try:
+        channels = settings.channels
+    except ValueError as error:
+        raise click.ClickException(f"ML_PIPELINE_ALERT_CHANNELS: {error}") from None
     return open_site(
         project_folder=settings.project, data=settings.data.resolve(), tracking_uri=settings.tracking_uri,
-        threads=settings.threads, channels=settings.channels,
+        threads=settings.threads, channels=channels,
     )  # fmt: skip
 
 

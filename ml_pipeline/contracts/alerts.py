@@ -19,7 +19,6 @@ RUNBOOKS: Mapping[str, str] = {
     r"(champion|previous_champion) \S+ could not score": "a-model-could-not-score",
     r"data are bad": "data-are-bad",
     r"challengers are refused in a row": "challengers-are-refused-in-a-row",
-    r"the champion was rolled back": "the-champion-was-rolled-back",
     r"this is a test": "this-is-a-test",
 }
 

@@ -26,6 +26,7 @@ from ml_pipeline.contracts.tables import (
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.operations.catalog_marts import mart_views
+from ml_pipeline.operations.catalog_maturity import maturity_view
 from ml_pipeline.operations.catalog_scores import score_views
 from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
@@ -51,6 +52,7 @@ def publish_catalog(site: Site) -> bool:
     views = [
         *score_views(site, scores_schema(_key_fields(site)), _key_words(site)),
         _labels(site),
+        maturity_view(site),
         *_sources(site),
         *_monitoring(site),
         _features(site),

@@ -46,6 +46,7 @@ def test_every_alert_that_the_code_can_raise_has_a_runbook() -> None:
     assert len(titles) >= 7
     without = {place: title for place, title in titles.items() if "#" not in runbook_of(title)}
     assert without == {}
+    assert {runbook_of(title).partition("#")[2] for title in titles.values()} == set(RUNBOOKS.values())
 
 
 def test_every_anchor_is_a_section_and_every_section_is_of_an_alert() -> None:

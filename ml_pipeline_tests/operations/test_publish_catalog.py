@@ -18,7 +18,7 @@ inner join labels on scores.score_date = labels.labelled_date and scores.order_i
 left join features on scores.score_date = features.score_date and scores.order_id = features.order_id
 """
 VIEWS = {
-    "scores", "score_publications", "score_revisions", "score_restatements", "shadow_scores", "labels", "orders", "returns",
+    "scores", "score_publications", "score_revisions", "score_restatements", "shadow_scores", "labels", "label_maturity", "orders", "returns",
     "products", "performance", "calibration", "drift", "retraining_decisions", "features", "quarantine", "promotions",
     "late_arrivals", "restatements", "backtest", "expectations",
 }  # fmt: skip
