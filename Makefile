@@ -35,7 +35,7 @@ run: $(READY) ## Run the whole chain on the real flights of 2013; a second run c
 	@$(BIN)/ml-pipeline run
 
 test: $(READY) ## Run all tests
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## Measure what features and scores cost, beside other ways and bare reading and writing (twenty minutes the first time)
 	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench
