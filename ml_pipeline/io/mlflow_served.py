@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -39,15 +40,18 @@ def served_model(
     with tempfile.TemporaryDirectory(prefix="served_model_") as scratch:
         package = Path(scratch) / "code" / _PACKAGE.name
         _copy_code(package, code)
-        save_model(
-            str(Path(scratch) / "model"),
-            python_model=str(_PACKAGE / script),
-            code_paths=[str(package)],
-            artifacts={"bundle": str(bundle)},
-            signature=ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double)])),
-            input_example=_frame(example, types),
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
-        )
+        # MLflow asks for type hints, from which it would make a signature of its own beside the one that is given.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*type hint", category=UserWarning)
+            save_model(
+                str(Path(scratch) / "model"),
+                python_model=str(_PACKAGE / script),
+                code_paths=[str(package)],
+                artifacts={"bundle": str(bundle)},
+                signature=ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double)])),
+                input_example=_frame(example, types),
+                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+            )
         yield Path(scratch) / "model"
 
 
