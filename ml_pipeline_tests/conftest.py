@@ -9,6 +9,7 @@ os.environ |= {
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -140,7 +141,7 @@ def built_shop(landed_shop: Site, _shop_template: Path, tmp_path_factory: pytest
 @pytest.fixture(scope="session")
 def scored_shop(
     built_shop: Site, _shop_template: Path, mlflow_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Site:
+) -> Iterator[Site]:
     """The shop trained and promoted on SHOP_TRAINED_ON, SHOP_SCORED scored, judged, watched, decided. Read it only."""
     data = tmp_path_factory.mktemp("scored_shop") / "data"
     shutil.copytree(built_shop.data, data)
@@ -151,7 +152,12 @@ def scored_shop(
     measure_performance(site, nights_between(SHOP_SCORED[0], date(2024, 5, 16)))
     measure_drift(site, SHOP_SCORED)
     decide_retraining(site, SHOP_SCORED)
-    return site
+    ledgers = sorted((data / "ledgers").rglob("*.json"))
+    yield site
+    # What one test leaves here another finds, in whatever order they run.
+    assert sorted((data / "ledgers").rglob("*.json")) == ledgers, (
+        "a test wrote into the shared shop; give it scored_shop_copy"
+    )
 
 
 def copy_of(site: Site, project: Path, data: Path) -> Site:

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from ml_pipeline.cli import main
+from ml_pipeline.cli.main import main
 from ml_pipeline.settings import Settings
 from ml_pipeline_tests.processes import ROOT, run_python
 

@@ -50,9 +50,9 @@ def test_an_unlike_night_waits_for_a_person_and_what_was_published_stands(scored
         score(site, nights[:1])
 
 
-def test_a_range_is_judged_as_its_nights_would_be_and_by_nights_before_alone(scored_shop: Site) -> None:
+def test_a_range_is_judged_as_its_nights_would_be_and_by_nights_before_alone(scored_shop_copy: Site) -> None:
     """The last of the scored nights is turned round: alone, and in a range with good nights before and after it."""
-    site = scored_shop
+    site = scored_shop_copy
     rows = site.tables.read(SCORES, SHOP_SCORED)
     frame = rows.to_pandas()
     frame["probability"] = frame["probability"].where(frame["score_date"] != SHOP_SCORED[-1], 0.999)
