@@ -6,10 +6,10 @@ PATHS = (
     "2013-10-01/../../x", "2013-10-01%00", "2013-10-01.", "2013-10-01 ", " 2013-10-01", "2013-10-01\n", "2013-10-01\t", "\t",
 )  # fmt: skip
 STATEMENTS = (
-    "'; drop table x; --", '"; drop table x; --', "') ; copy (select 1) to '/tmp/pwned'; --", "' or '1'='1", "2013-10-01' or 1=1 --",
-    "2013-10-01'; attach '/tmp/pwned.db'; --", 'x"; install httpfs; load httpfs; --', "1; select 1", "/* */", "--", "'", '"', "`x`",
-    "$(touch /tmp/pwned)", "`touch /tmp/pwned`", "| touch /tmp/pwned", "; touch /tmp/pwned", "&& touch /tmp/pwned", "${HOME}", "$HOME",
-    "{{ 7 * 7 }}", "{% raw %}", "{0.__class__}", "%s", "%(x)s", "__import__('os').system('touch /tmp/pwned')",
+    "'; drop table x; --", '"; drop table x; --', "') ; copy (select 1) to '/var/pwned'; --", "' or '1'='1", "2013-10-01' or 1=1 --",
+    "2013-10-01'; attach '/var/pwned.db'; --", 'x"; install httpfs; load httpfs; --', "1; select 1", "/* */", "--", "'", '"', "`x`",
+    "$(touch /var/pwned)", "`touch /var/pwned`", "| touch /var/pwned", "; touch /var/pwned", "&& touch /var/pwned", "${HOME}", "$HOME",
+    "{{ 7 * 7 }}", "{% raw %}", "{0.__class__}", "%s", "%(x)s", "__import__('os').system('touch /var/pwned')",
 )  # fmt: skip
 PATTERNS = (
     "*",

@@ -10,18 +10,22 @@ from pathlib import Path
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold the lock file ``path`` (made if absent) for the length of the block; waits for other holders."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with _held(path, fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
 def shared_lock(path: Path) -> Iterator[None]:
     """Hold ``path`` together with other sharers for the length of the block; waits for an exclusive holder."""
+    with _held(path, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _held(path: Path, operation: int) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH)
+        fcntl.flock(handle, operation)
         yield
 
 

@@ -171,14 +171,19 @@ def champions_of(site: Site, nights: Sequence[Night]) -> dict[str, list[Night]]:
     entries = site.ledger(PROMOTIONS).entries()
     grouped: dict[str, list[Night]] = {}
     for night in sorted(set(nights)):
-        version = champion_on(entries, night)
-        if version is None:
-            raise NoChampionError(
-                f"no model was champion on night {night}; materialise trained_model and promotion for that night or an "
-                "earlier one first"
-            )
-        grouped.setdefault(version, []).append(night)
+        grouped.setdefault(require_champion(entries, night), []).append(night)
     return grouped
+
+
+def require_champion(entries: Sequence[Entry], night: Night) -> str:
+    """The version that was champion for ``night``; raises NoChampionError, with the remedy, if there was none."""
+    version = champion_on(entries, night)
+    if version is None:
+        raise NoChampionError(
+            f"no model was champion on night {night}; materialise trained_model and promotion for that night or an "
+            "earlier one first"
+        )
+    return version
 
 
 def follow_ledger(site: Site) -> None:

@@ -8,7 +8,7 @@ from ml_pipeline.contracts.serving import AS_OF_POLICY, ServingPolicy
 from ml_pipeline.domain.serving import Wanted, previous_champion
 from ml_pipeline.io.locks import exclusive_lock
 from ml_pipeline.nights import Night
-from ml_pipeline.operations.promote import PROMOTIONS, NoChampionError, champion_on, current_champion
+from ml_pipeline.operations.promote import PROMOTIONS, NoChampionError, current_champion, require_champion
 from ml_pipeline.operations.site import Site
 
 PINS = "backfill_pins"
@@ -45,12 +45,7 @@ def plan_serving(
     entries, pin = _pinned(site, policy, backfill)
     grouped: dict[Wanted, list[Night]] = {}
     for night in sorted(set(nights)):
-        version = pin.version or champion_on(entries, night)
-        if version is None:
-            raise NoChampionError(
-                f"no model was champion on night {night}; materialise trained_model and promotion for that night or an "
-                "earlier one first"
-            )
+        version = pin.version or require_champion(entries, night)
         grouped.setdefault(Wanted(version, previous_champion(entries, policy, version, night)), []).append(night)
     return ServingPlan(policy, {wanted: tuple(its_nights) for wanted, its_nights in grouped.items()})
 

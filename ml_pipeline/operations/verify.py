@@ -1,13 +1,11 @@
 """Compares everything that was published with the hash that it was published under."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml_pipeline.io.commit_receipts import CommitReceipts, Damage
 from ml_pipeline.io.delta_log import newest_commit
-from ml_pipeline.io.files import sha256_of
 from ml_pipeline.io.ledgers import Ledger
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_bundle
 from ml_pipeline.operations.site import Site
@@ -51,15 +49,9 @@ def _ledgers(site: Site) -> Iterator[Damage | Path]:
 
 
 def _entries(ledger: Ledger) -> Iterator[Damage | Path]:
-    """Each entry names the hash of the one before, so a change shows in the next; the newest has only its own number."""
-    previous = ""
-    for number, path in enumerate(ledger.paths(), start=1):
-        try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
-            is_sound = entry["number"] == number and path.stem == f"{number:06d}" and entry["previous"] == previous
-        except (ValueError, KeyError, TypeError) as error:
-            yield Damage(path, f"the entry cannot be read ({error}); restore it from a backup")
-        else:
-            told = "its number, or the entry before it, was changed after it was written; restore them from a backup"
-            yield path if is_sound else Damage(path, told)
-        previous = sha256_of(path)
+    problems = {finding.number: finding.problem for finding in ledger.verify()}
+    there = {int(path.stem): path for path in ledger.paths()}
+    for number in sorted(there.keys() | problems.keys()):
+        path = there.get(number, ledger.folder / f"{number:06d}.json")
+        problem = problems.get(number)
+        yield path if problem is None else Damage(path, f"{problem}; restore it from a backup")
