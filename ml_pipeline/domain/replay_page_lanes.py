@@ -12,8 +12,8 @@ from ml_pipeline.domain.replay_page_years import ShownYear
 from ml_pipeline.domain.replay_report import ReplayedIncident, ReplayedModel, ReplayedNight
 from ml_pipeline.nights import Night
 
-_MARKS, _BARS, _BAR, _DRIFT, _HEIGHT = 11.0, 24.0, 20.0, 50.0, 106.0
-_DRIFT_FOOT = 84.0
+_MARKS, _BARS, _BAR, _DRIFT, _HEIGHT = 11.0, 24.0, 20.0, 50.0, 116.0
+_DRIFT_FOOT = 94.0
 _SHAPES = {
     "retrain": "M0 -6.5L6 4.5H-6Z",
     "recalibrate": "M-5 0A5 5 0 1 1 5 0A5 5 0 1 1 -5 0Z",

@@ -14,6 +14,7 @@ SCRIPT = """
   const body = document.getElementById("readout-rows");
   const reasons = document.getElementById("readout-reasons");
   const charts = [...document.querySelectorAll("#year svg.year")];
+  const everyone = document.getElementById("pick-all");
   const width = Number(slider.max) + 1;
   const kinds = [...document.querySelectorAll("#year .choice input[data-key]")];
   const columns = [1, 3, 5, 7, 9, 10, 11, 12, 13];
@@ -48,7 +49,8 @@ SCRIPT = """
       body.append(line);
       if (!row) continue;
       day = row.cells[0].textContent;
-      if (kind.checked || row.cells[13].textContent !== "nothing") {
+      const isMeant = kind.checked || (everyone.checked && "focus" in kind.dataset);
+      if (isMeant || row.cells[13].textContent !== "nothing") {
         const told = cell("li", "", "");
         told.append(cell("b", `${kind.dataset.title}: `), row.cells[15].textContent);
         reasons.append(told);
@@ -75,9 +77,14 @@ SCRIPT = """
     for (let node = target; node; node = node.parentElement) {
       if (node.tagName === "DETAILS") node.open = true;
     }
+    const mark = /^#m-[0-9]+-([0-9]+)$/.exec(location.hash);
+    if (mark) {
+      slider.value = mark[1];
+      show();
+    }
     /* A table of a policy that was not chosen is hidden: a link to it chooses all again. */
     if (target && !target.getClientRects().length) {
-      document.getElementById("pick-all").checked = true;
+      everyone.checked = true;
       show();
     }
     if (target) target.scrollIntoView({ block: "center" });

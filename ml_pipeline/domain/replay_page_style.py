@@ -111,9 +111,9 @@ def style(colours: int, keys: Sequence[str]) -> str:
     """The style sheet; the choice of a policy works by style alone, so it works without a script."""
     own = "\n".join(f".c{number} {{ --own: var(--c{number}); }}" for number in range(colours))
     choices = "\n".join(
-        f"body:has(#pick-{key}:checked) :is(.line, .lane).of:not(.k{key}) {{ opacity: .16; }}\n"
+        f"body:has(#pick-{key}:checked) #year :is(.line, .lane).of:not(.k{key}) {{ opacity: .22; }}\n"
         f"body:has(#pick-{key}:checked) .yearly > .of:not(.k{key}) {{ display: none; }}\n"
-        f"body:has(#pick-{key}:checked) .lane.of:not(.k{key}) .mark {{ pointer-events: none; }}"
+        f"body:has(#pick-{key}:checked) #year .lane.of:not(.k{key}) .mark {{ pointer-events: none; }}"
         for key in keys
     )
     return f"{_STYLE}{own}\n@media screen {{\n{choices}\n}}\n"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ml_pipeline.domain.replay_page_axis import ROLLING_NIGHTS, Values, rolling_mean, running_total
 from ml_pipeline.domain.replay_page_comparison import BASELINE
-from ml_pipeline.domain.replay_page_finding import year_named
+from ml_pipeline.domain.replay_page_finding import focus_year, year_named
 from ml_pipeline.domain.replay_page_lanes import lane, mark_shape
 from ml_pipeline.domain.replay_page_lines import Line, panel
 from ml_pipeline.domain.replay_page_words import counted, escaped
@@ -25,14 +25,15 @@ def year_section(report: ReplayReport, years: Sequence[ShownYear], most_drift: f
         f"{lane(each, most_drift)}"
         for each in years
     )
-    return f'{_choice(years)}{_readout(report, years)}<div class="card chart">{"".join(_panels(report, years))}{lanes}{_key()}</div>'
+    return f'{_choice(report, years)}{_readout(report, years)}<div class="card chart">{"".join(_panels(report, years))}{lanes}{_key()}</div>'
 
 
-def _choice(years: Sequence[ShownYear]) -> str:
+def _choice(report: ReplayReport, years: Sequence[ShownYear]) -> str:
     """Buttons that are the legend as well; which one is chosen is the style's business."""
+    focus = focus_year(report)
     buttons = "".join(
         f'<label class="c{each.colour % 5}"><input type="radio" name="policy" id="pick-{each.key}" data-key="{each.key}" '
-        f'data-colour="{each.colour % 5}" data-title="{escaped(each.year.title)}">{_sample(f"c{each.colour % 5}")}'
+        f'data-colour="{each.colour % 5}" data-title="{escaped(each.year.title)}"{" data-focus" if each.year is focus else ""}>{_sample(f"c{each.colour % 5}")}'
         f"{escaped(each.year.title)}</label>"
         for each in years
     )

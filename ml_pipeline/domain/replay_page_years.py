@@ -13,18 +13,22 @@ _QUIET = {"nothing", ""}
 
 @dataclass(frozen=True)
 class ShownYear:
-    """``key`` names the parts of this year in links: a policy's own name could hold anything."""
+    """``key`` names the parts of this year in links: a policy's own name could hold anything.
+
+    ``group`` is the key of the policy's undisturbed year: who chooses a policy sees both.
+    """
 
     key: str
     colour: int
     year: PolicyYear
     axis: NightAxis
+    group: str
     is_disturbed: bool = False
 
     @property
     def kind(self) -> str:
         """The classes by which the page colours it and the reader's choice finds it."""
-        return f"of k{self.key} c{self.colour % COLOURS}"
+        return f"of k{self.group} c{self.colour % COLOURS}"
 
     def row_id(self, night: Night) -> str:
         return f"n-{self.key}-{self.axis.place(night)}"
@@ -48,17 +52,21 @@ def clean_years(report: ReplayReport) -> tuple[ShownYear, ...]:
     """In the report's order; the policy that the replay is about has the first colour, so that it is always the same."""
     names = sorted((year.name for year in report.clean), key=lambda name: name != report.focus)
     axis = axis_of(report)
-    return tuple(ShownYear(str(place), names.index(year.name), year, axis) for place, year in enumerate(report.clean))
+    return tuple(
+        ShownYear(str(place), names.index(year.name), year, axis, str(place)) for place, year in enumerate(report.clean)
+    )
 
 
 def disturbed_years(report: ReplayReport) -> tuple[ShownYear, ...]:
     """Each in the colour of its undisturbed year."""
-    colours = {shown.year.name: shown.colour for shown in clean_years(report)}
+    clean = {shown.year.name: shown for shown in clean_years(report)}
     axis = axis_of(report)
-    return tuple(
-        ShownYear(f"x{place}", colours.get(year.name, place), year, axis, is_disturbed=True)
-        for place, year in enumerate(report.disturbed)
-    )
+    found = []
+    for place, year in enumerate(report.disturbed):
+        key, twin = f"x{place}", clean.get(year.name)
+        colour, group = (twin.colour, twin.key) if twin else (place, key)
+        found.append(ShownYear(key, colour, year, axis, group, is_disturbed=True))
+    return tuple(found)
 
 
 def undisturbed(shown: ShownYear, report: ReplayReport) -> PolicyYear | None:

@@ -44,13 +44,20 @@ def test_a_reader_sees_the_numbers_of_the_night_under_the_pointer(tmp_path) -> N
         assert "retrain" in rows[2]
         assert night.reasons in page.locator("#readout-reasons").inner_text()
 
+        page.locator("#night").fill("50")
+        # Nobody asked for anything: the reasons of the policy in focus are shown.
+        assert report.clean[2].nights[50].reasons in page.locator("#readout-reasons").inner_text()
+
         chart = page.locator("#year svg.year").nth(1)
         width = (chart.bounding_box() or {})["width"]
-        chart.hover(position={"x": width * 0.505, "y": 90})
-        expect(page.locator("#night-name")).to_have_text(str(night_at(50)))
+        chart.hover(position={"x": width * 0.705, "y": 90})
+        expect(page.locator("#night-name")).to_have_text(str(night_at(70)))
 
         page.locator("label", has_text="Never retrain").click()
         expect(page.locator("#decisions details:visible")).to_have_count(1)
+
+        page.goto(f"{file.as_uri()}#m-2-48")
+        expect(page.locator("#night-name")).to_have_text(str(night_at(48)))
 
         page.goto(f"{file.as_uri()}#n-3-7")
         # A link opens what it leads to, even if another policy is chosen.

@@ -17,6 +17,7 @@ def test_the_policy_in_focus_has_the_first_colour_wherever_it_stands() -> None:
 def test_a_disturbed_year_has_the_colour_of_its_policy_and_names_of_its_own() -> None:
     (shown,) = disturbed_years(REPORT)
     assert (shown.key, shown.colour) == ("x0", 0)
+    assert shown.kind == clean_years(REPORT)[2].kind, "who chooses the policy sees both"
     assert shown.row_id(REPORT.first_night) == "n-x0-0"
     assert undisturbed(shown, REPORT) == REPORT.clean[2]
     assert undisturbed(shown, replace(REPORT, clean=())) is None
