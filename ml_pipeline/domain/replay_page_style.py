@@ -13,7 +13,7 @@ _STYLE = """
   --c4: #c3c8d0; --base: #8a93a0; --warn: #ff9183; --good: #4fd3a8; --hit: #3d3517; --shade: #f0a04b2e; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; scroll-padding: 1rem 0; }
-body { margin: 0; background: var(--paper); color: var(--ink);
+body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: break-word;
   font: 16px/1.55 -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif; }
 main { max-width: 76rem; margin: 0 auto; padding: 2.6rem 1.5rem 4rem; }
 .kicker { color: var(--soft); font-size: .9rem; margin: 0 0 .8rem; }
@@ -39,7 +39,7 @@ a { color: var(--c0); text-underline-offset: .15em; text-decoration-thickness: 1
 .savings { margin: 0; } .savings h2 { font-size: 1rem; margin: 0 0 .6rem; }
 .savings ul { list-style: none; margin: 0; padding: 0; } .savings li { padding: .25rem 0; }
 .savings li { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; align-items: baseline; }
-.savings .name { font-weight: 600; } .savings .told { font-size: .86rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.savings .name { font-weight: 600; min-width: 0; overflow-wrap: anywhere; } .savings .told { font-size: .86rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .sides { display: grid; grid-template-columns: 1fr auto 1fr; font-size: .82rem; color: var(--soft); margin: 0; max-width: none; }
 .sides span:first-child { text-align: right; padding-right: 1.2rem; } .sides span:last-child { padding-left: 1.2rem; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
@@ -71,7 +71,7 @@ svg.year { overflow: visible; touch-action: pan-y; } .grid { stroke: var(--rule)
 .mark:hover path, .mark:focus-visible path, .mark:target path { stroke: var(--ink); stroke-width: 2.5; } .mark:focus { outline: none; }
 .choice { border: 0; padding: 0; margin: 1rem 0 .4rem; display: flex; flex-wrap: wrap; gap: .5rem; }
 .choice .key { margin: 0; align-items: center; } .choice legend { float: left; padding: .3rem .5rem .3rem 0; color: var(--soft); }
-.choice label { display: inline-flex; align-items: center; gap: .5em; border: 1px solid var(--rule); border-radius: 99px; padding: .25rem .9rem;
+.choice label, .choice { min-width: 0; overflow-wrap: anywhere; } .choice label { display: inline-flex; align-items: center; gap: .5em; border: 1px solid var(--rule); border-radius: 99px; padding: .25rem .9rem;
   cursor: pointer; background: var(--card); } .choice input { position: absolute; opacity: 0; }
 .choice label:has(:checked) { border-color: var(--ink); box-shadow: inset 0 0 0 1px var(--ink); }
 .choice label:has(:focus-visible) { outline: 3px solid var(--c0); outline-offset: 2px; } .choice svg { flex: none; }
@@ -82,16 +82,16 @@ svg.year { overflow: visible; touch-action: pan-y; } .grid { stroke: var(--rule)
 .readout label { display: flex; gap: 1rem; align-items: center; font-weight: 600; white-space: nowrap; }
 .readout input { flex: 1; min-width: 5rem; accent-color: var(--c0); height: 1.6rem; } .readout table { width: 100%; font-size: .82rem; }
 .readout td, .readout th { padding: .12rem .9rem .12rem 0; border: 0; } .readout td { text-align: right; white-space: nowrap; }
-.readout thead th { text-align: right; } .readout tbody th { white-space: normal; }
+.readout thead th { text-align: right; } .readout tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
 .readout ul { margin: .3rem 0 0; padding: 0; list-style: none; font-size: .82rem; line-height: 1.4; height: 4.2em; overflow-y: auto; }
 .readout li { max-width: none; }
 .incidents { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(25rem, 100%), 1fr)); gap: 1rem; }
 .incidents .card { margin: 0; } .incidents h3 { margin: 0; } .strip { margin: .8rem 0 0; } .strip figcaption { margin: 0; }
 .verdict { font-weight: 600; } .verdict.right { color: var(--good); } .verdict.wrong { color: var(--warn); }
-dl { display: grid; grid-template-columns: minmax(9rem, 15rem) 1fr; gap: .5rem 1.5rem; max-width: 62rem; } dt { font-weight: 600; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: minmax(9rem, 15rem) minmax(0, 1fr); gap: .5rem 1.5rem; max-width: 62rem; } dt { font-weight: 600; } dd { margin: 0; }
 li { max-width: 52rem; } .plain { padding-left: 1.2rem; }
-@media (max-width: 760px) { main { padding: 1.4rem 1rem 3rem; } .opening { grid-template-columns: 1fr; gap: 1.2rem; }
-  .card { padding: .9rem; } dl { grid-template-columns: 1fr; gap: .1rem; } dd { margin-bottom: .7rem; } .far { display: none; }
+@media (max-width: 760px) { main { padding: 1.4rem 1rem 3rem; } .opening { grid-template-columns: minmax(0, 1fr); gap: 1.2rem; }
+  .card { padding: .9rem; } dl { grid-template-columns: minmax(0, 1fr); gap: .1rem; } dd { margin-bottom: .7rem; } .far { display: none; }
   .compare :is(td, th) { padding-right: .7rem; } .readout { padding: .4rem .7rem; margin: .8rem -.6rem; } .readout table { font-size: .78rem; }
   .compare { table-layout: auto; min-width: 0; font-size: .82rem; } .compare thead td { width: auto; }
   .compare thead th { min-width: 4.9rem; } .compare td small { white-space: normal; }
@@ -101,7 +101,8 @@ li { max-width: 52rem; } .plain { padding-left: 1.2rem; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 @media print { :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --rule: #bbb; --c0: #0a5fa8;
     --c1: #b4500a; --c2: #00765c; --c3: #a33c78; --c4: #5b5f66; --base: #777; --warn: #a3271b; --good: #00694f; }
-  body { font-size: 10pt; } main { max-width: none; padding: 0; } nav, .readout, .choice legend, .skip { display: none; }
+  body { font-size: 10pt; } main { max-width: none; padding: 0; } nav, .readout, .choice legend, .choice label:not(.of), .skip, .now, noscript { display: none; }
+  :is(#decisions, #models) details::details-content { content-visibility: visible; block-size: auto; }
   * { print-color-adjust: exact; } .scroll { overflow: visible; } .card, tr, h3 { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .compare tbody th { position: static; } table { font-size: 8pt; } }
 """

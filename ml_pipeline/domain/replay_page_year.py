@@ -32,7 +32,7 @@ def _choice(report: ReplayReport, years: Sequence[ShownYear]) -> str:
     """Buttons that are the legend as well; which one is chosen is the style's business."""
     focus = focus_year(report)
     buttons = "".join(
-        f'<label class="c{each.colour % 5}"><input type="radio" name="policy" id="pick-{each.key}" data-key="{each.key}" '
+        f'<label class="of c{each.colour % 5}"><input type="radio" name="policy" id="pick-{each.key}" data-key="{each.key}" '
         f'data-colour="{each.colour % 5}" data-title="{escaped(each.year.title)}"{" data-focus" if each.year is focus else ""}>{_sample(f"c{each.colour % 5}")}'
         f"{escaped(each.year.title)}</label>"
         for each in years
