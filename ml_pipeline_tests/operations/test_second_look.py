@@ -59,7 +59,9 @@ def test_where_the_champion_was_chosen_on_the_test_block_only_what_was_said_at_t
 ) -> None:
     site = with_short_looks(scored_shop_copy)
     champion = weak_champion(site)
-    challenger = refused(site, {}, champion).version
+    bundle = refused(site, {}, champion)
+    challenger = bundle.version
+    register(site, bundle)
     run_nights(site, NIGHTS[:9])
     entry = site.ledger(PROMOTIONS).entries()[-1]
     assert "the nights in the shadow alone, for of the test block: " in entry["reasons"][-1]
