@@ -157,7 +157,7 @@ def revisions(open_site: "Callable[[], Site]", night: datetime) -> None:
 @click.pass_obj
 def shadow(open_site: "Callable[[], Site]", night: datetime) -> None:
     """Say how the challenger in the shadow compares with the champion."""
-    from ml_pipeline.operations.shadow import shadow_evidence
+    from ml_pipeline.operations.shadow_evidence import shadow_evidence
 
     with _told_plainly():
         evidence = shadow_evidence(open_site(), night.date())

@@ -12,7 +12,7 @@ SCORES = {
     "reason_1": "The feature that moved the score most, in words.",
     "reason_2": "The second such feature.",
     "reason_3": "The third such feature.",
-    "served_by": "Who answered: champion, previous_champion or baseline; challenger in the shadow.",
+    "served_by": "Who answered: champion, previous_champion or baseline; challenger or predecessor in the shadow.",
     "model_name": "Name in the registry.",
     "model_version": "The model bundle.",
     "feature_set_version": "The version of the features.",
@@ -88,6 +88,13 @@ _COLUMNS = {
     "verdict": "What came of it.",
     "evidence_id": "Names the nights that speak for the verdict; nights that asked for an act once do not speak again.",
     "reasons": "Why, in words.",
+    # shadow review
+    "role": "Why it scores in the shadow: challenger, refused by the gate; predecessor, who served before the champion.",
+    "champion": "The model that serves.",
+    "nights": "Matured nights that both have scored.",
+    "gain": "Log loss a row of the champion less that of the model in the shadow; above zero, the shadow is better.",
+    "low": "The gain is above it with the confidence of a look.",
+    "high": "The gain is below it with that confidence.",
     # late data
     "source": "Name of the source.",
     "kind": "late or correction.",

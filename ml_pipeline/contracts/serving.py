@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCORES = "scores"
 SHADOW_SCORES = "shadow_scores"
+SHADOW_REVIEW = "monitoring/shadow_review"
 
 Rung = Literal["champion", "previous_champion", "baseline"]
+ShadowRole = Literal["challenger", "predecessor"]
 PolicyKind = Literal["as_of", "current", "pinned"]
 
 # A bundle's version becomes a folder's name, and part of the text on each row.
@@ -24,7 +26,8 @@ class ServingContract(BaseModel):
         least_history_nights: with fewer scored nights in it there is no history, and nothing is held.
         mean_odds_factor: the odds of the mean probability may leave the range of the history by at most this factor.
         share_margin: the share of rows that reach the threshold may leave its range by at most this much.
-        shadow_nights: matured nights that a challenger must have scored in the shadow before they are evidence.
+        shadow_nights: matured nights that a model must have scored in the shadow before they are evidence.
+        probation_nights: nights that a fresh champion's predecessor scores in the shadow.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +37,7 @@ class ServingContract(BaseModel):
     mean_odds_factor: float = Field(default=4.0, gt=1)
     share_margin: float = Field(default=0.6, gt=0)
     shadow_nights: int = Field(default=14, ge=5)
+    probation_nights: int = Field(default=28, ge=5)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,22 @@ DECISION_SCHEMA = pa.schema(
     ]
 )
 
+# One row per model in the shadow whose case is open, or was decided on the night.
+SHADOW_REVIEW_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("role", pa.string()),
+        pa.field("challenger", pa.string()),
+        pa.field("champion", pa.string()),
+        pa.field("nights", pa.int64()),
+        pa.field("gain", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("verdict", pa.string()),
+        pa.field("reasons", pa.string()),
+    ]
+)
+
 LATE_ARRIVALS_SCHEMA = pa.schema(
     [
         _NIGHT,

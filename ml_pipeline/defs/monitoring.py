@@ -1,9 +1,10 @@
-"""Assets that watch: realised performance, input drift, the decision whether to retrain, and what came late."""
+"""Assets that watch: realised performance, input drift, the shadow, the decision whether to retrain, and what came late."""
 
 from typing import Any
 
 import dagster as dg
 
+from ml_pipeline.contracts.serving import SHADOW_REVIEW
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, same_night, sql_project
 from ml_pipeline.defs.reporting import nights_of, published_facts, report_nights, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
@@ -14,6 +15,7 @@ from ml_pipeline.operations.expect import EXPECTATIONS
 from ml_pipeline.operations.late_arrivals import LATE_ARRIVALS, RESTATEMENTS, measure_late_arrivals
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.matured_calibration import CALIBRATION, measure_matured_calibration
+from ml_pipeline.operations.shadow_review import review_shadow
 from ml_pipeline.operations.watch import DRIFT, measure_drift
 
 _PROJECT = sql_project().project
@@ -87,7 +89,7 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
 
 
 @dg.asset(
-    key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, EXPECTATIONS),
+    key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, EXPECTATIONS, SHADOW_REVIEW),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
@@ -122,3 +124,21 @@ def late_arrivals(context: dg.AssetExecutionContext, site: SiteResource) -> dg.M
         facts[row["score_date"]]["earlier_nights_changed"] += 1
     report_nights(context, published, facts)
     return dg.MaterializeResult(metadata=published_facts(published))
+
+
+@dg.asset(
+    key=SHADOW_REVIEW.split("/"), deps=same_night("labels", "scores", "shadow_scores", PERFORMANCE),
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def shadow_review(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Whether a refused challenger deserves to serve after all, and whether a fresh champion stays; both by the shadow."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    outcome = run_or_refuse(lambda: review_shadow(here, nights))
+    facts = {
+        night: {f"{row['role']}_{name}": row[name] for row in rows for name in ("challenger", "nights", "verdict", "reasons")}
+        for night, rows in outcome.rows_by_night.items()
+    }  # fmt: skip
+    report_nights(context, outcome.published, facts)
+    return dg.MaterializeResult(metadata=published_facts(outcome.published))

@@ -1,12 +1,13 @@
-"""The assets that analysts wait for: the scores of the night, and what a challenger would have said."""
+"""The assets that analysts wait for: the scores of the night, and what models in the shadow would have said."""
 
 from enum import Enum
+from typing import get_args
 
 import dagster as dg
 from pydantic import Field
 
 from ml_pipeline.contracts import column_descriptions
-from ml_pipeline.contracts.serving import SHADOW_SCORES, ServingPolicy
+from ml_pipeline.contracts.serving import SHADOW_SCORES, ServingPolicy, ShadowRole
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.defs.audits import SCORE_AUDITS, audit_specs, audited
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
@@ -112,14 +113,15 @@ def _answered(outcome: ScoredNights, night: Night) -> dict[str, str]:
     metadata={"dagster/column_schema": column_schema(_COLUMNS)},
 )  # fmt: skip
 def shadow_scores(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult[None]:
-    """What the challenger says of the night, if there is one: compared with the champion once outcomes are known."""
+    """What a refused challenger, and a fresh champion's predecessor, say of the night: compared once outcomes are known."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     outcome = run_or_refuse(lambda: score_in_the_shadow(here, nights))
     published = here.tables.published(SHADOW_SCORES, nights)
     report_nights(context, outcome.published, {
         night: {"dagster/row_count": published[night].rows if night in published else 0,
-                "model_version": outcome.version_by_night.get(night, "no challenger")}
+                **dict.fromkeys(get_args(ShadowRole), "none"),
+                **{lane.role: lane.version for lane in outcome.lanes_by_night.get(night, ())}}
         for night in nights
     })  # fmt: skip
-    return dg.MaterializeResult(metadata=published_facts(outcome.published))
+    return dg.MaterializeResult(metadata={**published_facts(outcome.published), "failed": dict(outcome.failed)})

@@ -14,7 +14,9 @@ class ProbationVerdict:
     reasons: tuple[str, ...]
 
 
-def judge_probation(gain: Gain | None, *, nights: int, asked_nights: int, min_gain: float = 0.0) -> ProbationVerdict:
+def judge_probation(
+    gain: Gain | None, *, nights: int, asked_nights: int, min_gain: float = 0.0, is_last: bool = True
+) -> ProbationVerdict:  # fmt: skip
     """Judge a fresh champion after ``nights`` matured nights that both it and its predecessor scored as of the night.
 
     It is rolled back if the predecessor is surely better: by the lower end of the interval that a promotion must clear too,
@@ -25,6 +27,7 @@ def judge_probation(gain: Gain | None, *, nights: int, asked_nights: int, min_ga
         nights: matured nights in ``gain``.
         asked_nights: nights that must have matured before anything is said.
         min_gain: by how much the predecessor must be better, per row.
+        is_last: whether this is the last look; before it, who is not surely worse waits.
     """
     if gain is None or nights < asked_nights:
         return ProbationVerdict(
@@ -36,4 +39,6 @@ def judge_probation(gain: Gain | None, *, nights: int, asked_nights: int, min_ga
     )
     if gain.mean >= min_gain and gain.low > 0:
         return ProbationVerdict("roll_back", (told, "that is surely worse than who served before"))
-    return ProbationVerdict("keep", (told, "that is not surely worse than who served before"))
+    return ProbationVerdict(
+        "keep" if is_last else "wait", (told, "that is not surely worse than who served before")
+    )  # fmt: skip

@@ -39,7 +39,7 @@ def score_views(site: Site, schema: pa.Schema, key_words: Mapping[str, str]) -> 
         restatements_view(site, key_words),
         View(
             "shadow_scores", files_select(site.tables.files(SHADOW_SCORES), schema),
-            "What the challenger said of the nights that it scored in the shadow.", words,
+            "What challengers and predecessors said of the nights that they scored in the shadow; served_by says which.", words,
         ),
         Macro(
             "scores_on", ("night",), f"select * from scores where {SCORE_DATE} = night::date",

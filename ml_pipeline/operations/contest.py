@@ -65,20 +65,21 @@ def set_up_comparison(site: Site, version: str, champion: str | None, night: Nig
             "that one"
         )
     first, last = (Night.fromisoformat(day) for day in bundle.manifest["blocks"]["test"])
-    rows, scorer = _rows(site, bundle, first, last, night), load_scorer(bundle)
+    rows, scorer = contest_rows(site, bundle, first, last, night), load_scorer(bundle)
     standing_in, remarks = _represented(site, champion)
     rates = baseline_rates(site, rows.rows, float(bundle.manifest["positive_share"]))
     return Comparison(
         _contestant(site, bundle, rows, scorer, is_champion=False),
-        _said(site, "baseline", rows, rates, rates, threshold=scorer.threshold, used=None),
+        said(site, "baseline", rows, rates, rates, threshold=scorer.threshold, used=None),
         _champion(site, standing_in, first=first, last=last, night=night),
-        _simple(site, bundle, rows, scorer.threshold),
-        _traits(site, bundle, rows.rows),
+        competitors(site, bundle, rows, scorer.threshold),
+        traits_of(site, bundle, rows.rows),
         remarks,
     )
 
 
-def _rows(site: Site, bundle: ModelBundle, first: Night, last: Night, night: Night) -> LabelledRows:
+def contest_rows(site: Site, bundle: ModelBundle, first: Night, last: Night, night: Night) -> LabelledRows:
+    """The rows of nights ``first`` to ``last`` with the features of ``bundle``'s own SQL, and the labels known to ``night``."""
     sql = bundle.feature_set
     build_features(site, nights_between(first, last), sql=sql)
     return labelled_rows(site, features_table(sql), first=first, last=last, known_by=night)
@@ -102,7 +103,7 @@ def _champion(site: Site, version: str | None, *, first: Night, last: Night, nig
         return None
     try:
         bundle = read_bundle(site.models, version)
-        rows = _rows(site, bundle, first, last, night)
+        rows = contest_rows(site, bundle, first, last, night)
         return _contestant(site, bundle, rows, load_scorer(bundle), is_champion=True)
     except BundleError as error:
         raise DamagedChampionError(
@@ -111,16 +112,16 @@ def _champion(site: Site, version: str | None, *, first: Night, last: Night, nig
         ) from error
 
 
-def _simple(site: Site, bundle: ModelBundle, rows: LabelledRows, threshold: float) -> dict[str, Contestant]:
-    """They learned from the train block of ``bundle``, and from no other."""
+def competitors(site: Site, bundle: ModelBundle, rows: LabelledRows, threshold: float) -> dict[str, Contestant]:
+    """The simple models that came with ``bundle``, on ``rows``. They learned from the train block of ``bundle``, and from no other."""
     models = simple_models(bundle)
     if models is None:
         return {}
     used = used_nights(bundle, is_champion=False)
     train = UsedNights(tuple(block for block in used.blocks if block.purpose == "train"), used.gap_nights)
-    said = models.probabilities(rows.rows)
+    rates = models.probabilities(rows.rows)
     return {
-        name: _said(site, name, rows, said[name], said[name], threshold=threshold, used=train) for name in COMPETITORS
+        name: said(site, name, rows, rates[name], rates[name], threshold=threshold, used=train) for name in COMPETITORS
     }
 
 
@@ -150,14 +151,15 @@ def _contestant(
         if len(rows.labels)
         else np.empty(0)
     )
-    said, used = scorer.calibrator.probability(raw), used_nights(bundle, is_champion=is_champion)
-    return _said(site, bundle.version, rows, said, raw, threshold=scorer.threshold, used=used)
+    probability, used = scorer.calibrator.probability(raw), used_nights(bundle, is_champion=is_champion)
+    return said(site, bundle.version, rows, probability, raw, threshold=scorer.threshold, used=used)
 
 
-def _said(
+def said(
     site: Site, name: str, rows: LabelledRows, probability: Floats, score: Floats, *, threshold: float,
     used: UsedNights | None,
 ) -> Contestant:  # fmt: skip
+    """Who says ``probability`` of ``rows``, and what it would act on by the project's costs or capacity."""
     keys = rows.rows.select([SCORE_DATE, *site.project.entity_key])
     acts = decide_rows(site.project.decision, threshold, keys, probability=probability, score=score).acts
     return Contestant(name, ComparedRows(keys, rows.labels), probability, acts, used)
@@ -174,7 +176,8 @@ def used_nights(bundle: ModelBundle, *, is_champion: bool) -> UsedNights:
     return UsedNights(learned, int(bundle.json(SPLIT_FILE)["gap_nights"]), test if is_champion else ())
 
 
-def _traits(site: Site, bundle: ModelBundle, rows: pa.Table) -> dict[str, NDArray[np.object_]]:
+def traits_of(site: Site, bundle: ModelBundle, rows: pa.Table) -> dict[str, NDArray[np.object_]]:
+    """The values of the declared slices and groups, one entry a row."""
     terms = site.project.promotion
     categories = {feature.name for feature in bundle.feature_set.features if feature.type == "category"}
     if unknown := sorted({*terms.slices, *terms.groups} - categories):

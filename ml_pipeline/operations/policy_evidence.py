@@ -41,7 +41,7 @@ def read_history(site: Site, nights: Sequence[Night]) -> dict[Night, list[Tick]]
 def read_record(site: Site) -> PolicyRecord:
     """Trainings, recalibrations and verdicts of the gate, of all times; the requests are the caller's to add.
 
-    A promotion by hand, a rollback and a rearming put a person behind what comes after, so they end a row of refusals.
+    A promotion by hand, a rollback by hand and a rearming put a person behind what comes after, so they end a row of refusals.
     """
     trained: list[Night] = []
     recalibrated: list[Night] = []
@@ -66,7 +66,11 @@ def _is_recalibration(site: Site, version: str) -> bool:
 
 
 def _has_judged(entry: Mapping[str, Any]) -> bool:
-    is_refused = not entry["is_promoted"] and entry.get("kind") != "no_comparison"
+    """A second look refuses nobody who was not refused before; a rollback after a probation has no person behind it."""
+    kind = entry.get("kind")
+    if kind == "rollback" and entry.get("judged_on"):
+        return False
+    is_refused = not entry["is_promoted"] and kind not in {"no_comparison", "second_look", "probation"}
     return bool(entry["is_promoted"]) or (is_refused and entry["challenger"] != entry["champion_before"])
 
 

@@ -16,7 +16,7 @@ PROMOTION_LOCK = "promotion"
 
 Entry = dict[str, Any]
 # What an entry of the ledger records; entries from before there were kinds are verdicts and overrides.
-Kind = Literal["verdict", "no_comparison", "override", "rollback", "refit"]
+Kind = Literal["verdict", "no_comparison", "override", "rollback", "refit", "second_look", "probation"]
 
 
 class NoChampionError(LookupError):
@@ -68,7 +68,7 @@ def promote_if_better(site: Site, version: str, night: Night) -> Promotion:
         outcome = judged_before(site, version, night)
         if outcome is None:
             outcome = _judge(site, version, night, entries)
-            entry = _entry_of(outcome, night, effective_from=next_night(site, night))
+            entry = entry_of(outcome, night, effective_from=next_night(site, night))
             if not _says_the_same(entries, entry):
                 site.ledger(PROMOTIONS).append(entry, after=len(entries))
         site.registry.set_alias("challenger", version)
@@ -102,7 +102,7 @@ def promote_by_hand(site: Site, version: str, *, reason: str, until: Night) -> P
             raise ValueError(f"{version} is the champion of night {first} already")
         verdict = Verdict(True, (f"by hand, until night {until}: {reason.strip()}",))
         outcome = Promotion(version, before, verdict, True, "override")
-        entry = _entry_of(outcome, None, effective_from=first) | {"until": str(until)}
+        entry = entry_of(outcome, None, effective_from=first) | {"until": str(until)}
         if bundle.refit_of is not None:
             entry["refit_of"] = bundle.refit_of
         site.ledger(PROMOTIONS).append(entry, after=len(entries))
@@ -117,7 +117,7 @@ def judged_before(site: Site, version: str, night: Night) -> Promotion | None:
     """
     entries = site.ledger(PROMOTIONS).entries()
     for entry in reversed(entries):
-        is_final = entry.get("kind") != "no_comparison"
+        is_final = entry.get("kind", "verdict") in {"verdict", "second_look"}
         if is_final and entry["challenger"] == version and entry["judged_on"] == str(night):
             withdrawn = withdrawal_of(entries, version)
             verdict = Verdict(
@@ -224,7 +224,8 @@ def _judge(site: Site, version: str, night: Night, entries: Sequence[Entry]) -> 
     return Promotion(version, champion, replace(verdict, reasons=reasons), True)
 
 
-def _entry_of(outcome: Promotion, night: Night | None, *, effective_from: Night) -> Entry:
+def entry_of(outcome: Promotion, night: Night | None, *, effective_from: Night) -> Entry:
+    """What the ledger records of ``outcome``."""
     return {
         "kind": outcome.kind, "challenger": outcome.challenger, "champion_before": outcome.champion_before,
         "judged_on": None if night is None else str(night), "effective_from": str(effective_from),

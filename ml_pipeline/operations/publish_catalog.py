@@ -21,6 +21,7 @@ from ml_pipeline.contracts.tables import (
     PERFORMANCE_SCHEMA,
     QUARANTINE_SCHEMA,
     RESTATEMENTS_SCHEMA,
+    SHADOW_REVIEW_SCHEMA,
     scores_schema,
 )
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
@@ -121,6 +122,11 @@ def _monitoring(site: Site) -> list[View]:
         ),
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
+        (
+            "shadow_review",
+            SHADOW_REVIEW_SCHEMA,
+            "How models in the shadow compare with the champion by night, and what was decided of them.",
+        ),
         ("late_arrivals", LATE_ARRIVALS_SCHEMA, "Late rows and corrections, by the night that landed them."),
         (
             "expectations",
@@ -140,7 +146,10 @@ def _promotions(site: Site) -> View:
     body = f"select * replace ({kind} as kind) from ({rows})"
     words = described(_PROMOTION_COLUMNS)
     return View(
-        "promotions", body, "Every verdict of the gate, override, rollback and refit, with reasons and numbers.", words
+        "promotions",
+        body,
+        "Every verdict of the gate, second look, probation, override, rollback and refit, with reasons and numbers.",
+        words,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -32,7 +33,20 @@ class Rollback:
     scored: Mapping[str, tuple[Night, ...]]
 
 
-def roll_back(site: Site, *, reason: str, to: str | None = None) -> Rollback:
+@dataclass(frozen=True)
+class FailedProbation:
+    """Why a rollback is made without a person: on ``night``, by ``numbers``, for ``champion`` alone."""
+
+    champion: str
+    night: Night
+    numbers: Mapping[str, Any]
+
+
+class OvertakenChampionError(ValueError):
+    """Who was to be withdrawn is champion no more."""
+
+
+def roll_back(site: Site, *, reason: str, to: str | None = None, failed: FailedProbation | None = None) -> Rollback:
     """Withdraw the champion, and with ``to`` all that became champion after version ``to``.
 
     With a version its refits are withdrawn; a refit goes alone, and its recipe serves again.
@@ -40,8 +54,11 @@ def roll_back(site: Site, *, reason: str, to: str | None = None) -> Rollback:
     The gate promotes a withdrawn version no more; a person may. MLflow's alias follows by ``promote.follow_ledger``, which
     is left to the caller: it takes seconds, and a registry that is down must not keep a bad model in service.
 
+    With ``failed`` nobody asked for it but a probation, which is recorded with it: only that champion is withdrawn.
+
     Raises:
         BundleError: the version that would serve is missing or damaged.
+        OvertakenChampionError: the champion that failed is champion no more.
         LedgerConflictError: the ledger has a gap, or was written to past the lock.
         ValueError: the reason is empty, or there is no such version to go back to. Nothing is changed in any of these.
     """
@@ -49,13 +66,17 @@ def roll_back(site: Site, *, reason: str, to: str | None = None) -> Rollback:
         raise ValueError("a rollback needs a reason: say what is wrong with the champion")
     with exclusive_lock(site.lock_file(PROMOTION_LOCK)):
         entries = site.ledger(PROMOTIONS).entries()
+        if failed is not None and newest_champion(site, entries) != failed.champion:
+            raise OvertakenChampionError(f"{failed.champion} is champion no more")
         planned = _planned(site, entries, to)
         read_bundle(site.models, planned.champion)
         entry: Entry = {
             "kind": "rollback", "challenger": planned.champion, "champion_before": planned.withdrawn[0],
-            "withdrawn": list(planned.withdrawn), "judged_on": None, "effective_from": str(planned.effective_from),
+            "withdrawn": list(planned.withdrawn), "judged_on": str(failed.night) if failed else None,
+            "effective_from": str(planned.effective_from),
             "is_promoted": True, "reasons": [f"rollback: {reason.strip()}"],
-            "numbers": {"nights_scored": {name: list(map(str, nights)) for name, nights in planned.scored.items()}},
+            "numbers": {"nights_scored": {name: list(map(str, nights)) for name, nights in planned.scored.items()},
+                        **(failed.numbers if failed else {})},
         }  # fmt: skip
         site.ledger(PROMOTIONS).append(entry, after=len(entries))
     return planned

@@ -1,185 +1,157 @@
-"""The shadow lane: the challenger scores the nights that the champion serves, and nobody acts on it.
+"""The shadow lane: a challenger and a predecessor score the nights that the champion serves, and nobody acts on it.
 
-What it said is compared with what was served once the outcomes are known: rows that neither model was trained on, scored
+What they said is compared with what was served once the outcomes are known: rows that neither model was trained on, scored
 at the time and not in hindsight. (Shadow deployment: Breck et al., "The ML Test Score", 2017, test Infra 6.)
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ml_pipeline.contracts.serving import AS_OF_POLICY, SCORES, SHADOW_SCORES
+from ml_pipeline.contracts.serving import SHADOW_SCORES
 from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.domain.evaluation import row_log_loss
-from ml_pipeline.domain.labelling import match_labels
-from ml_pipeline.domain.paired_bootstrap import Gain, paired_gain
-from ml_pipeline.io.model_bundle import read_bundle
-from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
-from ml_pipeline.nights import Night, nights_back
-from ml_pipeline.operations.build import LABELS, build_features
-from ml_pipeline.operations.promote import PROMOTIONS, champion_on
+from ml_pipeline.io.alerts import raise_alert
+from ml_pipeline.io.model_bundle import BundleError, ModelBundle, read_bundle
+from ml_pipeline.io.table_store import NightInputs, PublishedNight, PublishResult, stale_nights
+from ml_pipeline.nights import Night
+from ml_pipeline.operations.build import build_features
+from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.score_audit import ScoreAuditError, audited, in_words
 from ml_pipeline.operations.score_rows import score_rows
+from ml_pipeline.operations.shadow_lanes import Lane, lanes_on
 from ml_pipeline.operations.site import Site, features_table
-
-_SHADOW = "challenger"
 
 
 @dataclass(frozen=True)
 class ShadowNights:
-    """What was published, and the challenger of each night; nights without one are not in it."""
+    """What was published, and the lanes of each night; nights without one are not in it.
+
+    ``failed`` says of a version why it could not score. There is no ladder: it serves nobody.
+    """
 
     published: PublishResult
-    version_by_night: dict[Night, str]
+    lanes_by_night: Mapping[Night, tuple[Lane, ...]]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class ShadowEvidence:
-    """How a challenger compares with the champion on the nights that it scored in the shadow.
+class _Ready:
+    """A version that can score: its bundle, its built features as of ``version``, and the content hash of each night."""
 
-    Attributes:
-        challenger: None if there is none.
-        champion: who serves.
-        nights: matured nights that both scored as of the night.
-        gain: log loss per row of the champion less that of the challenger, with its interval; None without such rows.
-        is_enough: whether so many nights have matured as the project asks for.
-        reasons: in words, what there is and what is missing.
-    """
+    bundle: ModelBundle
+    version: int
+    hashes: Mapping[Night, str]
 
-    challenger: str | None
-    champion: str | None
-    nights: tuple[Night, ...]
-    gain: Gain | None
-    is_enough: bool
-    reasons: tuple[str, ...]
-
-
-def challenger_on(entries: Sequence[dict[str, Any]], night: Night) -> str | None:
-    """The model that wants to serve on ``night``: the one that the gate judged last by then, unless it is the champion.
-
-    It was trained by the night on which it was judged, so it knows no outcome of ``night``.
-    """
-    judged = [entry for entry in entries if entry.get("judged_on") and entry["judged_on"] <= str(night)]
-    version = str(judged[-1]["challenger"]) if judged else None
-    withdrawn = {name for entry in entries for name in entry.get("withdrawn") or ()}
-    return None if version is None or version in withdrawn or version == champion_on(entries, night) else version
+    @property
+    def table(self) -> str:
+        return features_table(self.bundle.feature_set)
 
 
 def score_in_the_shadow(site: Site, nights: Sequence[Night]) -> ShadowNights:
-    """Publish in ``shadow_scores`` what the challenger of each of ``nights`` says, in one commit.
+    """Publish in ``shadow_scores`` what the challenger and the predecessor of each of ``nights`` say, in one commit.
 
-    Nights without a challenger are left out. There is no ladder: a damaged challenger is refused, and serves nobody.
-
-    Raises:
-        BundleError: the challenger is damaged. ScoreAuditError: its scores fail the audit; nothing was published.
+    Nights without either are left out. A model that is damaged, or whose scores fail the audit, is left out with an alert,
+    and the nights that it had scored before stay as they are: a model that serves nobody must not keep a night from its end.
     """
     site.calendar.require(nights)
     entries = site.ledger(PROMOTIONS).entries()
-    found = {night: challenger_on(entries, night) for night in sorted(set(nights))}
-    wanted = {night: version for night, version in found.items() if version is not None}
+    found = {night: lanes_on(entries, night, site.project.serving) for night in sorted(set(nights))}
+    wanted = {night: lanes for night, lanes in found.items() if lanes}
     before = site.tables.published(SHADOW_SCORES, list(wanted)) if wanted else {}
-    parts: list[pa.Table] = []
-    inputs: dict[Night, NightInputs] = {}
-    for version in sorted(set(wanted.values())):
-        rows, fresh = _shadow_rows(site, version, [night for night in wanted if wanted[night] == version], before)
-        parts.extend(rows)
-        inputs |= fresh
+    failed: dict[str, str] = {}
+    ready = _ready(site, wanted, failed)
+    stale = stale_nights(_inputs(wanted, ready), before)
+    parts = _scored(site, wanted, ready, stale, failed)
+    kept = [night for night in stale if not _would_lose(wanted[night], failed, before.get(night))]
+    inputs = {night: made for night, made in _inputs(wanted, ready).items() if night in set(kept)}
     current = tuple(night for night in wanted if night not in inputs)
     result = PublishResult(SHADOW_SCORES, site.tables.version(SHADOW_SCORES), (), current, 0)
     if inputs:
-        result = site.tables.publish(SHADOW_SCORES, pa.concat_tables(parts), inputs, key=site.project.entity_key)
+        rows = pa.concat_tables(parts)
+        rows = rows.filter(pa.compute.is_in(rows[SCORE_DATE], pa.array(list(inputs), pa.date32())))
+        result = site.tables.publish(SHADOW_SCORES, rows, inputs, key=[*site.project.entity_key, "model_version"])
         publish_catalog(site)
-    return ShadowNights(result, wanted)
+    _tell(site, wanted, failed)
+    return ShadowNights(result, wanted, failed)
 
 
-def _shadow_rows(
-    site: Site, version: str, nights: Sequence[Night], before: dict[Night, Any]
-) -> tuple[list[pa.Table], dict[Night, NightInputs]]:
-    bundle = read_bundle(site.models, version)
-    built = build_features(site, nights, sql=bundle.feature_set)
-    features = site.tables.published(built.table, nights, version=built.version)
-    fresh = {
-        night: NightInputs(
-            NightInputs.made_from(_SHADOW, version, features[night].content_hash).inputs_hash,
-            {features_table(bundle.feature_set): built.version},
-        )
-        for night in nights
-    }
-    stale = stale_nights(fresh, before)
-    if not stale:
-        return [], {}
-    read = site.tables.read(built.table, stale, version=built.version)
-    rows = score_rows(site, bundle, read)
-    audits = audited(rows, read, stale, bundle.feature_set.project.entity_key, version=version)
-    if failed := [audit for audit in audits if audit.broken]:
-        raise ScoreAuditError(f"table {SHADOW_SCORES}: {in_words(failed)}. Nothing was published. Model {version}")
-    place = rows.schema.get_field_index("served_by")
-    shown = rows.set_column(place, rows.schema.field(place), pa.repeat(pa.scalar(_SHADOW), rows.num_rows))
-    return [shown], {night: fresh[night] for night in stale}
+def _ready(site: Site, wanted: Mapping[Night, Sequence[Lane]], failed: dict[str, str]) -> dict[str, _Ready]:
+    ready = {}
+    for version in sorted({lane.version for lanes in wanted.values() for lane in lanes}):
+        nights = _nights_of(version, wanted)
+        try:
+            bundle = read_bundle(site.models, version)
+        except BundleError as error:
+            failed[version] = str(error)
+            continue
+        built = build_features(site, nights, sql=bundle.feature_set)
+        features = site.tables.published(built.table, nights, version=built.version)
+        ready[version] = _Ready(bundle, built.version, {night: features[night].content_hash for night in nights})
+    return ready
 
 
-def shadow_evidence(site: Site, night: Night) -> ShadowEvidence:
-    """Compare the challenger of ``night`` with its champion, by the labels known to ``night``.
+def _nights_of(version: str, wanted: Mapping[Night, Sequence[Lane]]) -> list[Night]:
+    return [night for night, lanes in wanted.items() if any(lane.version == version for lane in lanes)]
 
-    Only nights count whose label horizon ends by ``night``, and rows that the champion itself served as of the night: a
-    stopgap says nothing of it, and another policy may have known the outcome.
-    """
-    entries = site.ledger(PROMOTIONS).entries()
-    challenger, champion = challenger_on(entries, night), champion_on(entries, night)
-    if challenger is None or champion is None:
-        missing = "challenger" if challenger is None else "champion"
-        return ShadowEvidence(challenger, champion, (), None, False, (f"there is no {missing} on night {night}",))
-    last = nights_back(night, site.project.label.horizon_nights)
-    shadowed = [past for past in site.tables.published(SHADOW_SCORES) if past <= last]
-    asked = site.project.serving.shadow_nights
-    if not shadowed:
-        return ShadowEvidence(challenger, champion, (), None, False, tuple(_told(None, 0, asked)))
-    rows, labels = _matured(site, _paired(site, challenger, champion, shadowed), shadowed[0], night)
-    dates = rows.column(SCORE_DATE).to_numpy().astype("datetime64[D]")
-    nights = tuple(found.item() for found in np.unique(dates))
-    losses = {who: row_log_loss(labels, rows.column(who).to_numpy()) for who in ("champion", "challenger")}
-    gain = paired_gain(
-        dates, losses["champion"] - losses["challenger"], confidence=site.project.promotion.confidence,
-        seed=site.project.training.seed,
+
+def _inputs(wanted: Mapping[Night, Sequence[Lane]], ready: Mapping[str, _Ready]) -> dict[Night, NightInputs]:
+    """What the content of each night is made from, by the lanes that can score; none of nights that nobody can."""
+    inputs = {}
+    for night, lanes in wanted.items():
+        mine = [lane for lane in lanes if lane.version in ready]
+        told = [part for lane in mine for part in (lane.role, lane.version, ready[lane.version].hashes[night])]
+        if mine:
+            facts = {ready[lane.version].table: ready[lane.version].version for lane in mine}
+            inputs[night] = NightInputs(NightInputs.made_from(*told).inputs_hash, facts)
+    return inputs
+
+
+def _scored(
+    site: Site, wanted: Mapping[Night, Sequence[Lane]], ready: dict[str, _Ready], stale: Sequence[Night],
+    failed: dict[str, str],
+) -> list[pa.Table]:  # fmt: skip
+    """The rows of every lane on its stale nights; who fails goes from ``ready`` to ``failed``."""
+    parts = []
+    for version in list(ready):
+        nights = [night for night in _nights_of(version, wanted) if night in set(stale)]
+        if not nights:
+            continue
+        try:
+            rows = _audited_rows(site, ready[version], nights)
+        except (BundleError, ScoreAuditError) as error:
+            failed[version] = str(error)
+            del ready[version]
+            continue
+        roles = {night: lane.role for night in nights for lane in wanted[night] if lane.version == version}
+        said = pa.array([roles[night] for night in rows.column(SCORE_DATE).to_pylist()], pa.string())
+        place = rows.schema.get_field_index("served_by")
+        parts.append(rows.set_column(place, rows.schema.field(place), said))
+    return parts
+
+
+def _audited_rows(site: Site, ready: _Ready, nights: Sequence[Night]) -> pa.Table:
+    read = site.tables.read(ready.table, nights, version=ready.version)
+    rows = score_rows(site, ready.bundle, read)
+    audits = audited(
+        rows, read, nights, ready.bundle.feature_set.project.entity_key, version=ready.bundle.version
     )  # fmt: skip
-    reasons = tuple(_told(gain if nights else None, len(nights), asked))
-    return ShadowEvidence(challenger, champion, nights, gain if nights else None, len(nights) >= asked, reasons)
+    if broken := [audit for audit in audits if audit.broken]:
+        raise ScoreAuditError(f"table {SHADOW_SCORES}: {in_words(broken)}. Model {ready.bundle.version}")
+    return rows
 
 
-def _matured(site: Site, rows: pa.Table, first: Night, known_by: Night) -> tuple[pa.Table, NDArray[np.float64]]:
-    """The rows whose label is known to ``known_by``, and their labels."""
-    known = [night for night in site.tables.published(LABELS) if first <= night <= known_by]
-    labels = match_labels(rows, site.tables.read(LABELS, known), site.project.entity_key)
-    is_known = ~np.isnan(labels)
-    return rows.filter(pa.array(is_known)), labels[is_known]
+def _would_lose(lanes: Sequence[Lane], failed: Mapping[str, str], before: PublishedNight | None) -> bool:
+    """A night is replaced whole: what a failed model had said of it would be lost, or it would have no row at all."""
+    failing = [lane for lane in lanes if lane.version in failed]
+    return bool(failing) and (before is not None or len(failing) == len(lanes))
 
 
-def _paired(site: Site, challenger: str, champion: str, nights: Sequence[Night]) -> pa.Table:
-    """Rows of both: ``score_date``, key, and the probability of each under ``champion`` and ``challenger``; in order."""
-    key = [SCORE_DATE, *site.project.entity_key]
-    read = [*key, "probability", "model_version", "served_by", "backfill_policy"]
-    said = site.tables.read(SHADOW_SCORES, nights, read)
-    said = said.filter(pc.equal(said.column("model_version"), challenger))
-    served = site.tables.read(SCORES, nights, read)
-    fair = {"model_version": champion, "served_by": "champion", "backfill_policy": str(AS_OF_POLICY)}
-    for name, value in fair.items():
-        served = served.filter(pc.equal(served.column(name), value))
-    left = served.select([*key, "probability"]).rename_columns([*key, "champion"])
-    right = said.select([*key, "probability"]).rename_columns([*key, "challenger"])
-    return left.join(right, key, join_type="inner").sort_by([(name, "ascending") for name in key]).combine_chunks()
-
-
-def _told(gain: Gain | None, nights: int, asked: int) -> list[str]:
-    told = [f"{nights} matured nights in the shadow, {asked} are asked for"]
-    if gain is not None:
-        told.append(
-            f"log loss per row better by {gain.mean:.4f} ({gain.low:.4f} to {gain.high:.4f}, {gain.confidence:.0%} each) "
-            f"over {gain.rows:,} rows"
-        )
-    return told
+def _tell(site: Site, wanted: Mapping[Night, Sequence[Lane]], failed: Mapping[str, str]) -> None:
+    for version, reason in failed.items():
+        night = _nights_of(version, wanted)[0]
+        raise_alert(
+            site.ledger("alerts"), severity="advisory", title=f"model {version} could not score in the shadow",
+            night=str(night), detail=reason, key=f"shadow_{version}",
+        )  # fmt: skip

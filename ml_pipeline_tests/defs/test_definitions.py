@@ -7,7 +7,7 @@ from ml_pipeline.defs.project import sql_project
 ASSETS = {
     "features", "labels", "trained_model", "recalibrated_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
-    "tuned_parameters",
+    "tuned_parameters", "shadow_scores", "monitoring/shadow_review",
 }  # fmt: skip
 JOBS = {
     "nightly_scoring", "ingestion", "feature_building", "retraining", "tuning", "recalibration", "scoring", "judging",
@@ -96,6 +96,7 @@ def test_the_graph_runs_from_the_sources_to_the_decision(loaded: dg.Definitions)
         "trained_model",
         "promotion",
         "monitoring/drift",
+        "monitoring/shadow_review",
     } <= ancestors
     assert "promotion" in {key.to_user_string() for key in graph.get(dg.AssetKey("scores")).parent_keys}
 

@@ -23,7 +23,8 @@ def run(job, assets, night, policy, tags):
         instance=instance, partition_key=night, tags=tags, run_config=config, raise_on_error=False,
         asset_selection=[dg.AssetKey(name) for name in assets])
     found = [event.step_materialization_data.materialization.metadata for event in result.get_asset_materialization_events()]
-    facts = ("served_by", "model_version", "backfill_policy", "is_changed", "left_alone", "dagster/row_count")
+    facts = ("served_by", "model_version", "backfill_policy", "is_changed", "left_alone", "dagster/row_count",
+             "challenger", "predecessor")
     return [result.success, {name: one[name].value for one in found for name in facts if name in one}]
 
 with dg.DagsterInstance.ephemeral() as instance:
@@ -34,7 +35,7 @@ NIGHT = "2024-05-13"
 
 def test_the_launchpad_asks_for_a_policy_and_each_night_says_what_it_was_given(scored_shop_copy: Site) -> None:
     site, first = scored_shop_copy, str(current_champion(scored_shop_copy))
-    promoted(site, second_version(site, first), "2024-05-13")
+    promoted(site, second_version(site, first), "2024-05-13", champion_before=first)
     asked = [
         ("scoring", ["scores"], NIGHT, {"policy": "pinned", "version": first}, {"dagster/backfill": "abc"}),
         ("scoring", ["scores"], NIGHT, None, {}),
@@ -48,7 +49,7 @@ def test_the_launchpad_asks_for_a_policy_and_each_night_says_what_it_was_given(s
         "model_version": first, "backfill_policy": f"pinned={first}", "is_changed": False,
         "left_alone": f"published under policy pinned={first}, this run has as_of",
     }]  # fmt: skip
-    assert shadow == [True, {"dagster/row_count": 0, "model_version": "no challenger", "is_changed": False}]
+    assert shadow == [True, {"dagster/row_count": 40, "challenger": "none", "predecessor": first, "is_changed": True}]
     assert [entry["backfill"] for entry in site.ledger(PINS).entries()] == ["abc"]
 
 

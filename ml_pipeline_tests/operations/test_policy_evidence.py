@@ -30,13 +30,17 @@ def test_the_record_tells_trainings_from_recalibrations_and_refusals_from_what_i
     for entry in (
         judgement("c1", "2024-05-02"), judgement("c0", "2024-05-04"), judgement("c2", "2024-05-05", kind="no_comparison"),
         judgement("c3", "2024-05-06"), judgement("c4", None, kind="override", is_promoted=True),
+        judgement("c3", "2024-05-10", kind="second_look"), judgement("c4", "2024-05-11", kind="probation"),
+        judgement("c0", "2024-05-12", kind="rollback", is_promoted=True),
+        judgement("c3", "2024-05-13", kind="second_look", is_promoted=True),
+        judgement("c0", None, kind="rollback", is_promoted=True, effective_from="2024-05-14"),
     ):  # fmt: skip
         shop_site.ledger(PROMOTIONS).append(entry)
     shop_site.ledger(REARMED).append({"night": "2024-05-04", "reason": "r"})
     record = read_record(shop_site)
     assert (record.trained, record.recalibrated) == ((date(2024, 5, 1),), (date(2024, 5, 3),))
     assert [(each.night.day, each.is_promoted) for each in record.judgements] == [
-        (2, False), (3, True), (6, False), (9, True)
+        (2, False), (3, True), (6, False), (9, True), (13, True), (14, True)
     ]  # fmt: skip
     # From the night that it names on: the rearming is known to that night, and not to the one before.
     assert record.before(date(2024, 5, 3)).rejected_in_a_row() == (date(2024, 5, 2),)
