@@ -29,7 +29,7 @@ def found(day: int, kind: Kind, source: str = "orders") -> Found:
     ("missing", False, [found(1, "bad_data", "")], "bad_data", 1),
 ])  # fmt: skip
 def test_an_incident_is_named_by_what_the_pipeline_said(
-    what: str, is_label_source: bool, said: list[Found], named: str, nights: int | None  # noqa: FBT001
+    what: str, is_label_source: bool, said: list[Found], named: str, nights: int | None
 ) -> None:  # fmt: skip
     judged = judge_incident(incident(what), said, is_label_source=is_label_source)
     assert (judged.found, judged.nights_to_detection) == (named, nights)
@@ -39,7 +39,7 @@ def test_an_incident_is_named_by_what_the_pipeline_said(
 @pytest.mark.parametrize(("what", "is_label_source", "truth"), [
     ("missing", False, "bad_data"), ("scaled", False, "bad_data"), ("late", False, "late_data"), ("late", True, "missing_labels"),
 ])  # fmt: skip
-def test_what_an_incident_really_is(what: str, is_label_source: bool, truth: str) -> None:  # noqa: FBT001
+def test_what_an_incident_really_is(what: str, is_label_source: bool, truth: str) -> None:
     other = {"column": "price", "factor": 100} if what == "scaled" else {}
     judged = judge_incident(incident(what, **other), [], is_label_source=is_label_source)
     assert (judged.truth, judged.is_right, judged.detected_by) == (truth, False, "nobody")

@@ -1,6 +1,5 @@
 """A fork has the same past, and what happens in it stays in it."""
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def test_no_file_is_copied_that_never_changes_and_none_shared_that_does(source: 
     fork_root(source, tmp_path / "fork")
     for path in (file for file in (tmp_path / "fork").rglob("*") if file.is_file()):
         original = source / path.relative_to(tmp_path / "fork")
-        assert os.path.samefile(path, original) == (path.suffix != ".sqlite"), path
+        assert path.samefile(original) == (path.suffix != ".sqlite"), path
     assert not (tmp_path / "fork" / "locks").exists()
 
 

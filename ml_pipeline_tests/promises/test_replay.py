@@ -7,11 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import pytest
 
-from ml_pipeline.domain.replay_policies import POLICIES, policy_named
+from ml_pipeline.domain.replay_policies import policy_named
 from ml_pipeline.io.forked_root import fork_root
+from ml_pipeline.io.ledgers import Ledger
 from ml_pipeline.io.table_store import TableStore
+from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.replay_roots import ReplayRoots
 from ml_pipeline.operations.run_replay import REPLAY, require_span, run_replay, stale_replay
 from ml_pipeline.operations.site import Site
@@ -29,14 +30,9 @@ def contents(data: Path, table: str) -> dict[date, str]:
     return {night: found.content_hash for night, found in published.items() if FIRST <= night <= LAST}
 
 
-def entries(data: Path, ledger: str) -> list[tuple[str, bool]]:
-    found = Site.ledger(_At(data), ledger).entries()  # type: ignore[arg-type]
+def judgements(data: Path) -> list[tuple[str, bool]]:
+    found = Ledger(data / "ledgers" / PROMOTIONS).entries()
     return [(entry["challenger"], entry["is_promoted"]) for entry in found]
-
-
-class _At:
-    def __init__(self, data: Path) -> None:
-        self.data = data
 
 
 def operate(site: Site, data: Path) -> None:
@@ -55,8 +51,8 @@ def operate(site: Site, data: Path) -> None:
             env=environment,
             text=True,
             capture_output=True,
-            timeout=400,
             check=False,
+            timeout=400,
         )
         assert done.returncode == 0, done.stderr[-3000:]
 
@@ -72,6 +68,40 @@ def test_the_replay_gives_the_tables_of_the_nightly_job(trainable_shop: Site, tm
     for table in COMPARED:
         assert contents(replayed, table) == contents(tmp_path / "operated", table), table
         assert len(contents(replayed, table)) == 14, table
-    judged = entries(replayed, "promotions")
-    assert judged == entries(tmp_path / "operated", "promotions")
+    judged = judgements(replayed)
+    assert judged == judgements(tmp_path / "operated")
     assert len(judged) > 1, "the policy asked for no model: nothing was compared"
+
+
+def test_incidents_are_noticed_policies_compared_and_a_second_replay_changes_nothing(trainable_shop: Site) -> None:
+    site = with_incidents(trainable_shop)
+    before = {table: site.tables.version(table) for table in site.tables.tables()}
+    policies = [policy_named("drift"), policy_named("never")]
+    assert stale_replay(site, policies) == [FIRST, LAST]
+    replayed = run_replay(site, policies)
+    report = replayed.report
+    assert {one.name: one.found for one in report.incidents} == {"no_returns": "missing_labels", "cents": "bad_data"}
+    assert all(one.nights_to_detection in (0, 1) for one in report.incidents), report.incidents
+    drift, never = report.clean
+    assert [len(year.nights) for year in report.clean] == [14, 14]
+    assert drift.rows == never.rows == sum(night.rows for night in never.nights) > 0
+    assert (never.trainings, len(never.models)) == (0, 1)
+    assert drift.trainings > 0
+    assert drift.saved["never"].value == never.cost - drift.cost == -never.saved["drift"].value
+    assert never.cost == sum(night.cost for night in never.nights)
+
+    assert {table: site.tables.version(table) for table in before} == before, "the replay wrote into the real tables"
+    page = replayed.page.read_text(encoding="utf-8")
+    assert all(year.title in page for year in report.clean)
+    with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as analyst:
+        shown = analyst.sql(
+            "select scenario, policy, count(*), sum(cost) from replay group by all order by all"
+        ).fetchall()
+    assert [row[:3] for row in shown] == [("clean", "drift", 14), ("clean", "never", 14), ("disturbed", "drift", 14)]
+    assert (shown[0][3], shown[1][3]) == (drift.cost, never.cost)
+
+    assert stale_replay(site, policies) == []
+    version = site.tables.version(REPLAY)
+    again = run_replay(site, policies)
+    assert again.page.read_text(encoding="utf-8") == page
+    assert site.tables.version(REPLAY) == version
