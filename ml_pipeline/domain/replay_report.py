@@ -129,7 +129,8 @@ class ReplayReport:
     """A whole replay.
 
     ``clean`` holds a year for each policy on the data as they came; ``disturbed`` one for each policy that was also run
-    with the incidents. False alarms are counted up to ``clean_months_last``.
+    with the incidents. False alarms are counted up to ``clean_months_last``. ``focus`` names the policy that the replay is
+    about, ``reference`` and ``rival`` those that it is held against first. ``notes`` say how the numbers were made.
     """
 
     project: str
@@ -142,3 +143,7 @@ class ReplayReport:
     clean: tuple[PolicyYear, ...]
     disturbed: tuple[PolicyYear, ...]
     incidents: tuple[ReplayedIncident, ...]
+    focus: str = "drift"
+    reference: str = "never"
+    rival: str = "monthly"
+    notes: tuple[str, ...] = ()
