@@ -18,6 +18,11 @@ class ReplayPolicy:
     title: str
     description: str
 
+    @property
+    def follows_verdicts(self) -> bool:
+        """Whether it acts on what the nightly policy says, and on nothing else."""
+        return self.name in {"drift", "recalibrate"}
+
     def act(self, night: Night, verdict: str) -> ReplayAct | None:
         """What is made as of ``night``, whose verdict was ``verdict``; None for nothing."""
         asked = {"retrain", "recalibrate"} & {verdict}

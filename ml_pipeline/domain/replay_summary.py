@@ -1,7 +1,7 @@
 """What a replayed year comes to: costs and metrics of each night and of all, and how sure a difference of two policies is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class ReplayedRows:
     def costs(self, contract: DecisionContract) -> Floats:
         """Cost of each row's decision, in the unit of the project's costs."""
         return _costs(contract, self.labels, self.acts)
+
+    def by_baseline(self) -> "ReplayedRows":
+        """The same rows, had the baseline decided."""
+        return replace(self, probabilities=self.baseline, acts=self.baseline_acts)
 
     def baseline_costs(self, contract: DecisionContract) -> Floats:
         return _costs(contract, self.labels, self.baseline_acts)

@@ -1,7 +1,7 @@
 """Reads a finished replay root: the year of its policy, night by night, with what it decided and the models that it made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def read_year(site: Site, policy: ReplayPolicy, first: Night, last: Night) -> Re
     nights = nights_between(first, last)
     scores = site.tables.read(SCORES, nights)
     rows = _known_rows(site, scores, nights)
-    facts = _facts(site, scores, nights)
+    facts = _as_decided(site, policy, _facts(site, scores, nights))
     return ReplayedYear(policy, rows, summarise_nights(site.project.decision, rows, facts), _models(site, facts))
 
 
@@ -60,8 +60,11 @@ def as_policy_year(site: Site, year: ReplayedYear, others: Sequence[ReplayedYear
         sum(model.act == "train" for model in made), sum(model.act == "recalibrate" for model in made),
         sum(model.is_promoted for model in made), len(alarms), 0,
         {
-            other.policy.name: saved(contract, rows, other.rows, seed=site.project.training.seed)
-            for other in others if other.policy != year.policy
+            "baseline": saved(contract, rows, rows.by_baseline(), seed=site.project.training.seed),
+            **{
+                other.policy.name: saved(contract, rows, other.rows, seed=site.project.training.seed)
+                for other in others if other.policy != year.policy
+            },
         },
     )  # fmt: skip
 
@@ -94,6 +97,21 @@ def _facts(site: Site, scores: pa.Table, nights: Sequence[Night]) -> dict[Night,
             who["model_version"], who["served_by"], _number(row["drifted_share"]), _number(row["cost_saving"]), _NAN,
             row["verdict"], row["severity"], row["reasons"],
         )  # fmt: skip
+    return found
+
+
+def _as_decided(site: Site, policy: ReplayPolicy, facts: dict[Night, NightFacts]) -> dict[Night, NightFacts]:
+    """``facts`` with what ``policy`` made of each night, where it does not follow the nightly verdicts; alarms are everyone's."""
+    if policy.follows_verdicts:
+        return facts
+    made = {entry["night"] for entry in site.ledger(REPLAY_ACTS).entries() if entry["asked_by"] == policy.name}
+    found = {}
+    for night, fact in facts.items():
+        found[night] = fact
+        if str(night) in made:
+            found[night] = replace(fact, verdict="retrain", severity="advisory", reasons="the first night of a month")
+        elif fact.verdict != "alarm":
+            found[night] = replace(fact, verdict="nothing", severity="none")
     return found
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -12,23 +12,19 @@ import pyarrow as pa
 from ml_pipeline.contracts.replay import ReplayContract
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import REPLAY_SCHEMA
-from ml_pipeline.domain.replay_incidents import Found, false_alarm_nights, judge_incident
 from ml_pipeline.domain.replay_page import replay_page
-from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy, policy_named
-from ml_pipeline.domain.replay_report import PolicyYear, ReplayedIncident, ReplayReport
+from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy
+from ml_pipeline.domain.replay_report import ReplayReport
 from ml_pipeline.io.files import write_durably
 from ml_pipeline.io.table_store import NightInputs, PublishResult
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.publish_catalog import publish_catalog
-from ml_pipeline.operations.replay_findings import label_sources, read_findings
+from ml_pipeline.operations.replay_comparison import DISTURBED, compare
 from ml_pipeline.operations.replay_roots import ReplayRoots, Scenario
-from ml_pipeline.operations.replay_years import as_policy_year, read_year
 from ml_pipeline.operations.site import Site, open_site
 
 REPLAY = "monitoring/replay"
 _DATA = "replay.json"
-# The policy that incidents are injected under: the project's own.
-_DISTURBED = policy_named("drift")
 _Task = tuple[Scenario, ReplayPolicy]
 
 
@@ -59,9 +55,9 @@ def run_replay(
     tasks: list[_Task] = [("clean", policy) for policy in policies]
     if with_incidents and span.incidents:
         roots.make_start("disturbed")
-        tasks.insert(0, ("disturbed", _DISTURBED))
+        tasks.insert(0, ("disturbed", DISTURBED))
     _run_all(roots, [task for task in tasks if roots.finished(task[0], task[1].name) is None])
-    report = _report(roots, first, policies, is_disturbed=tasks[0][0] == "disturbed")
+    report = compare(roots, first, policies, is_disturbed=tasks[0][0] == "disturbed")
     page = report_path(site)
     write_durably(page, replay_page(report).encode())
     write_durably(page.with_name(_DATA), (json.dumps(asdict(report), default=str, indent=1) + "\n").encode())
@@ -77,7 +73,7 @@ def stale_replay(
     span = require_span(site)
     roots = ReplayRoots(site, span)
     asked: list[_Task] = [("clean", policy) for policy in policies]
-    asked += [("disturbed", _DISTURBED)] if with_incidents and span.incidents else []
+    asked += [("disturbed", DISTURBED)] if with_incidents and span.incidents else []
     is_there = all(roots.finished(scenario, policy.name) is not None for scenario, policy in asked)
     shown = (
         json.loads(report_path(site).with_name(_DATA).read_text()) if is_there and report_path(site).exists() else {}
@@ -134,52 +130,6 @@ def _run_alone(place: _Place, scenario: Scenario, policy: ReplayPolicy) -> None:
         project_folder=place.project_folder, data=place.data, tracking_uri=place.tracking_uri, threads=place.threads
     )
     ReplayRoots(site, require_span(site)).run(scenario, policy)
-
-
-def _report(roots: ReplayRoots, first: Night, policies: Sequence[ReplayPolicy], *, is_disturbed: bool) -> ReplayReport:
-    site, span = roots.site, roots.span
-    years = [read_year(roots.open("clean", policy.name), policy, first, span.last) for policy in policies]
-    clean = []
-    for year in years:
-        found = read_findings(roots.open("clean", year.policy.name))
-        false = false_alarm_nights(found, span.clean_until)
-        clean.append(replace(as_policy_year(site, year, years), false_alarms=len(false)))
-    nights = len(nights_between(first, min(span.clean_until, span.last)))
-    costs = site.project.decision
-    return ReplayReport(
-        site.project.name, site.project.title, first, span.last,
-        f"a false alarm costs {costs.cost_false_alarm:g}, a miss {costs.cost_miss:g}", span.clean_until,
-        100 * clean[0].false_alarms / nights if nights else float("nan"), tuple(clean),
-        (_disturbed_year(roots, first),) if is_disturbed else (),
-        _incidents(roots) if is_disturbed else (),
-    )  # fmt: skip
-
-
-def _disturbed_year(roots: ReplayRoots, first: Night) -> PolicyYear:
-    year = read_year(roots.open("disturbed", _DISTURBED.name), _DISTURBED, first, roots.span.last)
-    return as_policy_year(roots.site, year, ())
-
-
-def _incidents(roots: ReplayRoots) -> tuple[ReplayedIncident, ...]:
-    """What of the disturbed year was not in the clean one speaks of an incident."""
-    before = _found(roots, "clean")
-    found = [
-        one
-        for one in _found(roots, "disturbed")
-        if (one.night, one.kind, one.source) not in {_key(each) for each in before}
-    ]
-    sources = label_sources(roots.site)
-    return tuple(
-        judge_incident(incident, found, is_label_source=incident.source in sources) for incident in roots.span.incidents
-    )
-
-
-def _found(roots: ReplayRoots, scenario: Scenario) -> tuple[Found, ...]:
-    return read_findings(roots.open(scenario, _DISTURBED.name))
-
-
-def _key(found: Found) -> tuple[Night, str, str]:
-    return (found.night, found.kind, found.source)
 
 
 def _publish(roots: ReplayRoots, report: ReplayReport) -> PublishResult:
