@@ -1,19 +1,19 @@
-"""The shop with a replay: a policy that asks for a model after few nights, so that a dozen nights hold every act."""
+"""The shop with a replay: a policy that asks for a model after few nights, so that a week of nights holds every act."""
 
 from datetime import date
 
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.conftest import open_test_site
 
-FIRST, LAST = date(2024, 5, 5), date(2024, 5, 18)
+FIRST, LAST = date(2024, 5, 5), date(2024, 5, 12)
 _OTHER = (
     ("early_stop_nights: 10", "early_stop_nights: 5"), ("calibrate_nights: 12", "calibrate_nights: 6"),
-    ("test_nights: 12", "test_nights: 8"), ("persistence_nights: 3", "persistence_nights: 2"),
-    ("cool_down_nights: 14", "cool_down_nights: 5"),
+    ("test_nights: 12", "test_nights: 8"), ("persistence_nights: 3", "persistence_nights: 1"),
+    ("cool_down_nights: 14", "cool_down_nights: 3"),
 )  # fmt: skip
 _INCIDENTS = """
-    - {name: no_returns, title: No return is known for three nights, kind: late, source: returns, first: 2024-05-09, nights: 3}
-    - {name: cents, title: Prices come in cents, kind: scaled, source: orders, first: 2024-05-15, nights: 1, column: price_eur,
+    - {name: no_returns, title: No return is known for two nights, kind: late, source: returns, first: 2024-05-06, nights: 2}
+    - {name: cents, title: Prices come in cents, kind: scaled, source: orders, first: 2024-05-11, nights: 1, column: price_eur,
        factor: 100}
 """
 
@@ -25,8 +25,8 @@ def with_replay(site: Site, *, incidents: str = "") -> Site:
     for old, new in _OTHER:
         assert old in text
         text = text.replace(old, new)
-    text += "policy: {min_matured_nights: 2, min_matured_rows: 20, least_cost_saving: 0.9, of_nights: 3}\n"
-    text += f"replay:\n  first: {FIRST}\n  last: {LAST}\n  clean_until: 2024-05-12\n"
+    text += "policy: {min_matured_nights: 1, min_matured_rows: 20, least_cost_saving: 0.9, of_nights: 3}\n"
+    text += f"replay:\n  first: {FIRST}\n  last: {LAST}\n  clean_until: 2024-05-08\n"
     path.write_text(text + (f"  incidents:{incidents}" if incidents else ""), encoding="utf-8")
     return open_test_site(site.sql.folder, site.data)
 

@@ -67,7 +67,7 @@ def test_the_replay_gives_the_tables_of_the_nightly_job(trainable_shop: Site, tm
     replayed = roots.folder("clean", "drift")
     for table in COMPARED:
         assert contents(replayed, table) == contents(tmp_path / "operated", table), table
-        assert len(contents(replayed, table)) == 14, table
+        assert len(contents(replayed, table)) == 8, table
     judged = judgements(replayed)
     assert judged == judgements(tmp_path / "operated")
     assert len(judged) > 1, "the policy asked for no model: nothing was compared"
@@ -83,7 +83,7 @@ def test_incidents_are_noticed_policies_compared_and_a_second_replay_changes_not
     assert {one.name: one.found for one in report.incidents} == {"no_returns": "missing_labels", "cents": "bad_data"}
     assert all(one.nights_to_detection in (0, 1) for one in report.incidents), report.incidents
     drift, never = report.clean
-    assert [len(year.nights) for year in report.clean] == [14, 14]
+    assert [len(year.nights) for year in report.clean] == [8, 8]
     assert drift.rows == never.rows == sum(night.rows for night in never.nights) > 0
     assert (never.trainings, len(never.models)) == (0, 1)
     assert drift.trainings > 0
@@ -97,7 +97,7 @@ def test_incidents_are_noticed_policies_compared_and_a_second_replay_changes_not
         shown = analyst.sql(
             "select scenario, policy, count(*), sum(cost) from replay group by all order by all"
         ).fetchall()
-    assert [row[:3] for row in shown] == [("clean", "drift", 14), ("clean", "never", 14), ("disturbed", "drift", 14)]
+    assert [row[:3] for row in shown] == [("clean", "drift", 8), ("clean", "never", 8), ("disturbed", "drift", 8)]
     assert (shown[0][3], shown[1][3]) == (drift.cost, never.cost)
 
     assert stale_replay(site, policies) == []
