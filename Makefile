@@ -16,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Without it two OpenMP threads on a busy two-core machine spin against each other, up to a hundred times slower.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test bench backtest nightly query ui mlflow-ui doctor lint types walls check format lock screenshots hooks clean
+.PHONY: help install run test bench backtest replay nightly query ui mlflow-ui doctor lint types walls check format lock screenshots hooks clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ bench: $(READY) ## Measure what features and scores cost, beside other ways and 
 
 backtest: $(READY) ## Replay the project's months, a model each, and print how model and simple models did
 	@$(BIN)/python -m ml_pipeline.defs.backtest_run
+
+replay: $(READY) ## Operate March to December 2013 under several policies, with incidents, and write the page that compares them
+	@$(BIN)/ml-pipeline replay
 
 nightly: $(READY) ## Run one night, whole: make nightly NIGHT=2013-10-01
 	@test -n "$(NIGHT)" || { echo "name the night: make nightly NIGHT=2013-10-01"; exit 2; }

@@ -14,6 +14,7 @@ from ml_pipeline.cli.features import features
 from ml_pipeline.cli.models import promote, rearm, rollback
 from ml_pipeline.cli.quarantine import hold, quarantine
 from ml_pipeline.cli.recover import recover
+from ml_pipeline.cli.replay import replay
 from ml_pipeline.cli.reproduce import reproduce
 from ml_pipeline.cli.scores import scores
 from ml_pipeline.cli.servers import ui
@@ -39,6 +40,7 @@ main.add_command(features)
 main.add_command(promote)
 main.add_command(rearm)
 main.add_command(recover)
+main.add_command(replay)
 main.add_command(reproduce)
 main.add_command(rollback)
 main.add_command(review)

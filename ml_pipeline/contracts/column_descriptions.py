@@ -124,6 +124,13 @@ _COLUMNS = {
     "withdrawn": "The versions that a rollback withdrew.",
     "is_promoted": "Whether the challenger became champion.",
     "numbers": "What the gate measured, as JSON.",
+    # replay
+    "scenario": "clean: the data as they came; disturbed: with the incidents of the project's replay.",
+    "policy": "Under which policy the nights were operated.",
+    "cost": "Cost of the night's decisions, in the unit of the project's costs.",
+    "baseline_cost": "What the baseline's decisions would have cost.",
+    "baseline_log_loss": "The log loss of the baseline on the same rows.",
+    "estimated_log_loss": "The log loss that the probabilities themselves promise, before any label.",
     # expectations
     "data_asset": "The published table that was judged.",
     "expectation": "What was expected, by name.",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from ml_pipeline.contracts.drift import DriftContract
 from ml_pipeline.contracts.performance import EstimateContract
 from ml_pipeline.contracts.policy import PolicyContract
+from ml_pipeline.contracts.replay import ReplayContract
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.training import TrainingContract
 from ml_pipeline.contracts.tuning import TuningContract
@@ -218,6 +219,7 @@ class ProjectContract(_Frozen):
     estimates: EstimateContract = EstimateContract()
     default_run: DefaultRunContract
     backtest: BacktestContract | None = None
+    replay: ReplayContract | None = None
 
     def calendar(self) -> NightCalendar:
         return NightCalendar(

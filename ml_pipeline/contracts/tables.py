@@ -200,3 +200,26 @@ EXPECTATIONS_SCHEMA = pa.schema(
         pa.field("is_met", pa.bool_()),
     ]
 )
+
+# One row for each scenario, policy and scored night of a replay.
+REPLAY_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("scenario", pa.string()),
+        pa.field("policy", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("served_by", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("cost", pa.float64()),
+        pa.field("baseline_cost", pa.float64()),
+        pa.field("log_loss", pa.float64()),
+        pa.field("baseline_log_loss", pa.float64()),
+        pa.field("brier", pa.float64()),
+        pa.field("drifted_share", pa.float64()),
+        pa.field("cost_saving", pa.float64()),
+        pa.field("estimated_log_loss", pa.float64()),
+        pa.field("verdict", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("reasons", pa.string()),
+    ]
+)

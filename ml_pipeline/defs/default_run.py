@@ -1,8 +1,8 @@
 """What ``make run`` does: the whole chain through Dagster, in this process, skipping what is up to date."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,13 @@ _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the chain: a job, the assets of it that run, and the nights that still need it."""
+    """One step of the chain: a job, the assets of it that run, the nights that still need it, and the assets' own config."""
 
     title: str
     job: str
     assets: tuple[str, ...]
     stale: Callable[[], Sequence[Night]]
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StageFailedError(RuntimeError):
@@ -116,7 +117,7 @@ def execute_stage(
         {"partition_key": str(first)} if first == last else {"tags": {_RANGE_START: str(first), _RANGE_END: str(last)}}
     )
     result = job.execute_in_process(
-        instance=instance, asset_selection=keys, run_config=_QUIET, raise_on_error=False, **where
+        instance=instance, asset_selection=keys, run_config={**_QUIET, **stage.config}, raise_on_error=False, **where
     )
     if not result.success:
         failures = [event.step_failure_data.error for event in result.get_step_failure_events()]

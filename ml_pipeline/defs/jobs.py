@@ -54,3 +54,9 @@ backtest = _job(
     "backtest", dg.AssetSelection.groups("backtesting"),
     "Replay the project's months, a model each, and judge them beside simple models.", max_runtime_minutes=120,
 )  # fmt: skip
+replay = _job(
+    "replay",
+    dg.AssetSelection.groups("replaying"),
+    "Operate the project's nights under several policies, with and without incidents, and compare them.",
+    max_runtime_minutes=120,
+)

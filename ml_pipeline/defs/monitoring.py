@@ -19,6 +19,8 @@ from ml_pipeline.operations.shadow_review import review_shadow
 from ml_pipeline.operations.watch import DRIFT, measure_drift
 
 _PROJECT = sql_project().project
+DATA_ARE_SOUND = "data_are_sound"
+_SHOWN = 5
 
 
 @dg.asset(
@@ -92,6 +94,12 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
     key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, EXPECTATIONS, SHADOW_REVIEW),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
+    check_specs=[
+        # On the last asset of the night: it fails the run, and keeps nothing from being published and decided.
+        dg.AssetCheckSpec(DATA_ARE_SOUND, asset=DECISIONS.split("/"), blocking=True, description=(
+            "Nothing was found wrong with the data of the night that no world does overnight; else the run fails."
+        )),
+    ],
 )  # fmt: skip
 def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """What the night's evidence is worth doing, with reasons; a sensor reads it and requests the run."""
@@ -104,7 +112,12 @@ def retraining_decisions(context: dg.AssetExecutionContext, site: SiteResource) 
         for row in rows
     }
     report_nights(context, published, facts)
-    return dg.MaterializeResult(metadata=published_facts(published))
+    bad = [f"night {row['score_date']}: {row['reasons']}" for row in rows if row["is_bad_data"]]
+    sound = dg.AssetCheckResult(
+        check_name=DATA_ARE_SOUND, asset_key=DECISIONS.split("/"), passed=not bad,
+        metadata={"nights": len(rows), "bad_nights": len(bad), "first_bad": bad[:_SHOWN]},
+    )  # fmt: skip
+    return dg.MaterializeResult(metadata=published_facts(published), check_results=[sound])
 
 
 @dg.asset(

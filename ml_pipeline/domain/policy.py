@@ -73,7 +73,7 @@ def decide(
             "limit. A person must look before another is trained"
         )
         return PolicyVerdict("alarm", "blocking", f"breaker_{rejected[-1]}", (told,), tuple(rejected))
-    case = _Case(policy, monitoring, history, known)
+    case = Case(policy, monitoring, history, known)
     reasons = case.told()
     acts: tuple[Act, ...] = ("retrain", "recalibrate")
     for act in acts:
@@ -100,7 +100,9 @@ def _first_of_stretch(history: Sequence[Tick]) -> Night:
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
+    """What one night's verdict is made from, and how much of it speaks for an act or hinders one."""
+
     policy: PolicyContract
     monitoring: MonitoringContract
     history: Sequence[Tick]

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DECISION_SCHEMA
 from ml_pipeline.domain.policy import Act, PolicyVerdict, Tick, decide
+from ml_pipeline.domain.policy_horizon import earliest_act
 from ml_pipeline.domain.policy_record import PolicyRecord, Request
 from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
@@ -71,6 +72,17 @@ def open_request(site: Site) -> Request | None:
     since = nights_back(max(nights), site.project.policy.open_nights - 1)
     asked = replace(read_record(site), requests=_requests(site, [night for night in nights if night >= since]))
     return asked.open_request()
+
+
+def earliest_request(site: Site, night: Night) -> Night:
+    """The first night after ``night`` whose verdict could ask for an act, as long as no model is made or judged until then."""
+    history = read_history(site, [night])[night]
+    if not history:
+        return nights_back(night, -1)
+    since = nights_back(night, HISTORY_NIGHTS)
+    decided = [past for past in site.tables.published(DECISIONS) if since <= past <= night]
+    record = replace(read_record(site), requests=_requests(site, decided))
+    return earliest_act(site.project.policy, site.project.monitoring, history, record)
 
 
 def _inputs(entries: Mapping[Night, Entry]) -> dict[Night, NightInputs]:

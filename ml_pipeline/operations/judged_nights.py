@@ -90,7 +90,7 @@ def read_evidence(site: Site, plan: JudgingPlan, names: Sequence[str] = ()) -> E
         return Evidence(empty, empty, np.empty(0, dtype=np.bool_), site.tables.read(LABELS, known))
     scores = site.tables.read(SCORES, scored)
     features = features_of(site, scores, scored, (site.project.baseline.feature, *names))
-    acts = _baseline_acts(site, scores, baseline_of(site, features))
+    acts = baseline_acts(site, scores, baseline_of(site, features))
     return Evidence(scores, features, acts, site.tables.read(LABELS, known))
 
 
@@ -137,7 +137,7 @@ def baseline_of(site: Site, features: pa.Table) -> Floats:
     return np.where(np.isnan(values), _NO_BASELINE, values)
 
 
-def _baseline_acts(site: Site, scores: pa.Table, baseline: Floats) -> NDArray[np.bool_]:
+def baseline_acts(site: Site, scores: pa.Table, baseline: Floats) -> NDArray[np.bool_]:
     """What the baseline would act on under the present contract, so that its cost can stand beside the model's."""
     contract: DecisionContract = site.project.decision
     if contract.capacity_per_night is None:

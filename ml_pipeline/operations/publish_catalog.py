@@ -20,6 +20,7 @@ from ml_pipeline.contracts.tables import (
     LATE_ARRIVALS_SCHEMA,
     PERFORMANCE_SCHEMA,
     QUARANTINE_SCHEMA,
+    REPLAY_SCHEMA,
     RESTATEMENTS_SCHEMA,
     SHADOW_REVIEW_SCHEMA,
     scores_schema,
@@ -49,7 +50,9 @@ class _Published:
 
 
 def publish_catalog(site: Site) -> bool:
-    """Write ``warehouse.duckdb`` and ``views.sql``; False if nothing has changed since."""
+    """Write ``warehouse.duckdb`` and ``views.sql``; False if nothing has changed since, or the site publishes none."""
+    if not site.publishes_catalog:
+        return False
     views = [
         *score_views(site, scores_schema(_key_fields(site)), _key_words(site)),
         _labels(site),
@@ -134,6 +137,7 @@ def _monitoring(site: Site) -> list[View]:
             "What a night was expected to look like by the nights before, and what was found.",
         ),
         ("backtest", BACKTEST_SCHEMA, "What models of earlier months would have done, beside simple ones."),
+        ("replay", REPLAY_SCHEMA, "The nights as they would have been operated, under each policy."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
     return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]

@@ -31,6 +31,7 @@ class Site:
     threads: for DuckDB and LightGBM; never changes a result.
     progress: told what long work is doing.
     channels: where alerts go.
+    publishes_catalog: whether operations rebuild the analysts' catalog; a replay does so once, at its end.
     """
 
     data: Path
@@ -41,6 +42,7 @@ class Site:
     threads: int
     progress: Progress
     channels: tuple[Channel, ...] = ()
+    publishes_catalog: bool = True
 
     @property
     def project(self) -> ProjectContract:

@@ -11,6 +11,7 @@ from ml_pipeline.defs.expectations import _agreement, _checks, _table
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.operations.data_assets import DataAsset
 from ml_pipeline.operations.data_docs import DataDocs
+from ml_pipeline.operations.decide import DECISIONS
 from ml_pipeline.operations.expect import EXPECTATIONS, Judged
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.conftest import SHOP_SCORED
@@ -49,15 +50,22 @@ def test_judges_that_differ_are_an_error() -> None:
     assert _agreement([]).passed
 
 
-def test_a_night_that_is_not_as_it_must_be_fails_the_run(scored_shop_copy: Site) -> None:
-    """Most of the night's outcomes are gone from what was landed, as if half a delivery had been taken for a whole."""
+def test_a_night_that_is_not_as_it_must_be_fails_the_run_and_is_decided_all_the_same(scored_shop_copy: Site) -> None:
+    """Most of the night's outcomes are gone from what was landed, as if half a delivery had been taken for a whole.
+
+    A night without a decision would count as left out: the schedule would ask for it again, and for ever.
+    """
     site, night = scored_shop_copy, SHOP_SCORED[-1]
     rows = site.tables.read("raw/returns", [night])
     assert rows.num_rows > 8
     site.tables.publish("raw/returns", rows.slice(0, 1), {night: NightInputs("", {})}, key=["order_id"])
     done = execute(site, "watching", night)
     assert done.returncode != 0
-    assert "returns_as_expected" in done.stderr
+    assert "data_are_sound" in done.stderr
+    (decision,) = site.tables.read(DECISIONS, [night], ["verdict", "is_bad_data", "reasons"]).to_pylist()
+    assert (decision["verdict"], decision["is_bad_data"]) == ("alarm", True)
+    assert "returns" in decision["reasons"]
+    assert night in site.tables.published(DECISIONS)
     published = site.tables.read(EXPECTATIONS, [night], ["is_met", "severity", "data_asset"]).to_pylist()
     assert {entry["data_asset"] for entry in published if not entry["is_met"] and entry["severity"] == "blocking"} == {
         "returns"
