@@ -9,12 +9,13 @@ from ml_pipeline.operations.mature import measure_performance
 from ml_pipeline.operations.matured_calibration import measure_matured_calibration
 from ml_pipeline.operations.score import score
 from ml_pipeline.operations.shadow import score_in_the_shadow
+from ml_pipeline.operations.shadow_review import review_shadow
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.watch import measure_drift
 
 
 def run_nights(site: Site, nights: Sequence[Night]) -> None:
-    """Score ``nights``, judge what they matured, watch them and decide on them.
+    """Score ``nights``, judge what they matured, watch them, review the shadow and decide on them.
 
     Together they give what they would have given one after the other, as long as nothing that was decided on an earlier one
     of them changes who serves a later one.
@@ -25,4 +26,5 @@ def run_nights(site: Site, nights: Sequence[Night]) -> None:
     measure_matured_calibration(site, nights)
     measure_drift(site, nights)
     judge_expectations(site, nights)
+    review_shadow(site, nights)
     decide_retraining(site, nights)

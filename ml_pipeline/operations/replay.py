@@ -19,6 +19,7 @@ from ml_pipeline.operations.promote import PROMOTIONS, Promotion, champion_on, p
 from ml_pipeline.operations.recalibrate import recalibrate
 from ml_pipeline.operations.score_audit import HOLDS as HELD_SCORES
 from ml_pipeline.operations.score_audit import ScoresHeldError, accept_held
+from ml_pipeline.operations.shadow_lanes import earliest_look
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
 
@@ -67,7 +68,9 @@ def replay_nights(site: Site, policy: ReplayPolicy, first: Night, last: Night) -
 
 def _next_act(site: Site, policy: ReplayPolicy, tonight: Night) -> Night:
     """The first night after ``tonight`` on which somebody could change who serves; no night before it can."""
-    return policy.next_act(tonight, earliest_verdict=earliest_request(site, tonight))
+    project, entries = site.project, site.ledger(PROMOTIONS).entries()
+    look = earliest_look(entries, tonight, project.serving, horizon_nights=project.label.horizon_nights)
+    return min(look, policy.next_act(tonight, earliest_verdict=earliest_request(site, tonight)))
 
 
 def _run(site: Site, nights: Sequence[Night]) -> None:

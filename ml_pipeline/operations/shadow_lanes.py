@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_pipeline.contracts.serving import ServingContract, ShadowRole
-from ml_pipeline.domain.look_schedule import LOOKS
+from ml_pipeline.domain.look_schedule import LOOKS, next_look
 from ml_pipeline.nights import Night, nights_back
 from ml_pipeline.operations.promote import champion_on
 
@@ -67,6 +67,26 @@ def is_final(decision: Entry) -> bool:
     if decision["kind"] == "second_look":
         return bool(decision["is_promoted"]) or decision["numbers"]["look"] >= LOOKS
     return bool(decision["kind"] == "rollback" or decision["verdict"] != "wait")
+
+
+def earliest_look(entries: Sequence[Entry], night: Night, serving: ServingContract, *, horizon_nights: int) -> Night:
+    """The first night after ``night`` on which a look could be taken, as long as no model is made or judged until then.
+
+    A look needs matured nights, of which each coming night brings one at most.
+    """
+    tomorrow = nights_back(night, -1)
+    bounds = [_earliest(entries, lane, serving, horizon_nights) for lane in open_lanes(entries, tomorrow, serving)]
+    return max(tomorrow, min(bounds, default=Night.max))
+
+
+def _earliest(entries: Sequence[Entry], lane: Lane, serving: ServingContract, horizon_nights: int) -> Night:
+    taken = len(decisions_on(entries, lane))
+    look = next_look(taken, shadow_nights=serving.shadow_nights)
+    if lane.role == "challenger":
+        nights = look.least_nights if look else 0
+    else:
+        nights = serving.probation_nights if taken else min(serving.shadow_nights, serving.probation_nights)
+    return nights_back(lane.since, 1 - nights - horizon_nights)
 
 
 def _is_about(entry: Entry, lane: Lane) -> bool:
