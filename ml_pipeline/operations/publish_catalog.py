@@ -80,7 +80,8 @@ def _table_view(site: Site, name: str, published: _Published, comment: str) -> V
     columns = described(schema.names) | {
         name: published.words[name] for name in schema.names if name in published.words
     }
-    return View(name, files_select(site.tables.files(published.table), schema), comment, columns)
+    rows = files_select(site.tables.files(published.table), schema, has_grown=site.tables.has_grown(published.table))
+    return View(name, rows, comment, columns)
 
 
 def _labels(site: Site) -> View:
