@@ -21,10 +21,13 @@ from ml_pipeline.contracts.tables import (
     PERFORMANCE_SCHEMA,
     QUARANTINE_SCHEMA,
     RESTATEMENTS_SCHEMA,
+    SLICE_PERFORMANCE_SCHEMA,
     scores_schema,
 )
+from ml_pipeline.contracts.watched_scores import ESTIMATES_SCHEMA, PREDICTION_DRIFT_SCHEMA
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
+from ml_pipeline.operations.catalog_drift import drift_agreement_view
 from ml_pipeline.operations.catalog_marts import mart_views
 from ml_pipeline.operations.catalog_maturity import maturity_view
 from ml_pipeline.operations.catalog_scores import score_views
@@ -55,6 +58,7 @@ def publish_catalog(site: Site) -> bool:
         maturity_view(site),
         *_sources(site),
         *_monitoring(site),
+        drift_agreement_view(site),
         _features(site),
         _quarantine(site),
         _promotions(site),
@@ -116,9 +120,24 @@ def _monitoring(site: Site) -> list[View]:
     tables: Sequence[tuple[str, pa.Schema, str]] = (
         ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
         (
+            "slice_performance",
+            SLICE_PERFORMANCE_SCHEMA,
+            "The same by slice and group, over the last 28 matured nights.",
+        ),
+        (
+            "estimates",
+            ESTIMATES_SCHEMA,
+            "What each night expected before the labels, and what came, once they had landed.",
+        ),
+        (
             "calibration",
             CALIBRATION_SCHEMA,
             "What was said and what happened, as a whole, by bin and by slice, with intervals.",
+        ),
+        (
+            "prediction_drift",
+            PREDICTION_DRIFT_SCHEMA,
+            "Distance of the probabilities from the test block and from lately.",
         ),
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),

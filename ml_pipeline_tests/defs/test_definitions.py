@@ -7,7 +7,7 @@ from ml_pipeline.defs.project import sql_project
 ASSETS = {
     "features", "labels", "trained_model", "recalibrated_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
-    "tuned_parameters",
+    "tuned_parameters", "monitoring/estimates", "monitoring/prediction_drift",
 }  # fmt: skip
 JOBS = {
     "nightly_scoring", "ingestion", "feature_building", "retraining", "tuning", "recalibration", "scoring", "judging",
