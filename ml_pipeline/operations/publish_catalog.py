@@ -41,6 +41,10 @@ _PROMOTION_COLUMNS = {
 }  # fmt: skip
 
 
+# Elsewhere a value is what was measured.
+_SLICE_WORDS = {"value": "The value of the feature that makes the slice; of a bin its number."}
+
+
 @dataclass(frozen=True)
 class _Published:
     """One table as a view shows it."""
@@ -150,7 +154,10 @@ def _monitoring(site: Site) -> list[View]:
         ("backtest", BACKTEST_SCHEMA, "What models of earlier months would have done, beside simple ones."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
-    return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]
+    return [
+        _table_view(site, name, _Published(f"monitoring/{name}", schema, _SLICE_WORDS if "feature" in schema.names else {}), text)
+        for name, schema, text in tables
+    ]  # fmt: skip
 
 
 def _promotions(site: Site) -> View:

@@ -160,7 +160,11 @@ def test_an_installation_of_before_the_intervals_is_judged_again_without_a_hand(
         found = connection.execute(
             "select score_date > ?, count(promised_log_loss) from performance group by all order by 1", [JUDGED[5]]
         ).fetchall()
+        (words,) = connection.sql(
+            "select comment from duckdb_columns() where table_name = 'slice_performance' and column_name = 'value'"
+        ).fetchall()
     assert found == [(False, 0), (True, 36)]
+    assert "makes the slice" in words[0]
 
 
 def test_labels_that_were_never_built_are_asked_for(scored_shop: Site) -> None:
