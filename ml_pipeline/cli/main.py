@@ -10,6 +10,7 @@ import click
 from ml_pipeline.cli.alerts import alerts
 from ml_pipeline.cli.analysts import data_docs, explain, export
 from ml_pipeline.cli.cards import card, review
+from ml_pipeline.cli.drift import drift_report
 from ml_pipeline.cli.features import features
 from ml_pipeline.cli.models import promote, rearm, rollback
 from ml_pipeline.cli.quarantine import hold, quarantine
@@ -34,6 +35,7 @@ def main(context: click.Context) -> None:
 main.add_command(alerts)
 main.add_command(card)
 main.add_command(data_docs)
+main.add_command(drift_report)
 main.add_command(explain)
 main.add_command(export)
 main.add_command(features)

@@ -151,7 +151,8 @@ class MonitoringContract(_Frozen):
         drifted_share_limit: share of drifted features above which a night counts as drifted.
         persistence_nights: nights that must speak for a retraining before it is asked for, of those that ``policy`` names.
         cool_down_nights: nights after a training, or after asking for one, in which no other is asked for.
-        report_weekday: the weekday (Monday is 0) whose nights get Evidently's report.
+        report_weekday: the weekday (Monday is 0) whose nights get Evidently's report; so do nights on which the verdict,
+            drifted or not, is another than the night before.
         report_rows: rows of the deterministic samples that Evidently is given.
         report_features: how many features it compares, those that the model gains most from.
     """

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Literal
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.nights import Night
 
 _IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
@@ -92,3 +94,27 @@ class ReplayContract(BaseModel):
         ]:
             raise ValueError(f"replay: incidents {outside} do not lie within {self.first} to {self.last}")
         return self
+
+
+# One row for each scenario, policy and scored night of a replay.
+REPLAY_SCHEMA = pa.schema(
+    [
+        pa.field(SCORE_DATE, pa.date32()),
+        pa.field("scenario", pa.string()),
+        pa.field("policy", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("served_by", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("cost", pa.float64()),
+        pa.field("baseline_cost", pa.float64()),
+        pa.field("log_loss", pa.float64()),
+        pa.field("baseline_log_loss", pa.float64()),
+        pa.field("brier", pa.float64()),
+        pa.field("drifted_share", pa.float64()),
+        pa.field("cost_saving", pa.float64()),
+        pa.field("estimated_log_loss", pa.float64()),
+        pa.field("verdict", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("reasons", pa.string()),
+    ]
+)

@@ -46,6 +46,15 @@ def scores_schema(key_fields: list[pa.Field]) -> pa.Schema:
     )
 
 
+# 95 % intervals over nights; the gains are the model's over the baseline on the same rows, and stand in its rows alone.
+_INTERVALS_AND_GAINS = tuple(
+    pa.field(name, pa.float64())
+    for name in (
+        "log_loss_low", "log_loss_high", "log_loss_gain", "log_loss_gain_low", "log_loss_gain_high", "cost_gain",
+        "cost_gain_low", "cost_gain_high",
+    )
+)  # fmt: skip
+
 PERFORMANCE_SCHEMA = pa.schema(
     [
         _NIGHT,
@@ -63,6 +72,31 @@ PERFORMANCE_SCHEMA = pa.schema(
         pa.field("average_precision", pa.float64()),
         pa.field("calibration_error", pa.float64()),
         pa.field("mean_cost", pa.float64()),
+        *_INTERVALS_AND_GAINS,
+        pa.field("promised_log_loss", pa.float64()),
+    ]
+)
+
+# The same on each value of the declared slices and groups, over the longest window.
+SLICE_PERFORMANCE_SCHEMA = pa.schema(
+    [
+        _NIGHT,
+        pa.field("last_scored_night", pa.date32()),
+        pa.field("window_nights", pa.int64()),
+        pa.field("feature", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("subject", pa.string()),
+        pa.field("rows_scored", pa.int64()),
+        pa.field("rows", pa.int64()),
+        pa.field("coverage", pa.float64()),
+        pa.field("positive_share", pa.float64()),
+        pa.field("mean_probability", pa.float64()),
+        pa.field("log_loss", pa.float64()),
+        pa.field("brier", pa.float64()),
+        pa.field("roc_auc", pa.float64()),
+        pa.field("mean_cost", pa.float64()),
+        *_INTERVALS_AND_GAINS,
+        pa.field("finding", pa.string()),
     ]
 )
 
@@ -122,6 +156,10 @@ DECISION_SCHEMA = pa.schema(
         pa.field("severity", pa.string()),
         pa.field("evidence_id", pa.string()),
         pa.field("reasons", pa.string()),
+        pa.field("is_estimate_trusted", pa.bool_()),
+        pa.field("estimated_log_loss", pa.float64()),
+        pa.field("promised_log_loss", pa.float64()),
+        pa.field("estimated_saving", pa.float64()),
     ]
 )
 
@@ -198,28 +236,5 @@ EXPECTATIONS_SCHEMA = pa.schema(
         pa.field("upper", pa.float64()),
         pa.field("nights_of_history", pa.int64()),
         pa.field("is_met", pa.bool_()),
-    ]
-)
-
-# One row for each scenario, policy and scored night of a replay.
-REPLAY_SCHEMA = pa.schema(
-    [
-        _NIGHT,
-        pa.field("scenario", pa.string()),
-        pa.field("policy", pa.string()),
-        pa.field("model_version", pa.string()),
-        pa.field("served_by", pa.string()),
-        pa.field("rows", pa.int64()),
-        pa.field("cost", pa.float64()),
-        pa.field("baseline_cost", pa.float64()),
-        pa.field("log_loss", pa.float64()),
-        pa.field("baseline_log_loss", pa.float64()),
-        pa.field("brier", pa.float64()),
-        pa.field("drifted_share", pa.float64()),
-        pa.field("cost_saving", pa.float64()),
-        pa.field("estimated_log_loss", pa.float64()),
-        pa.field("verdict", pa.string()),
-        pa.field("severity", pa.string()),
-        pa.field("reasons", pa.string()),
     ]
 )

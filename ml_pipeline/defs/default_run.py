@@ -12,6 +12,7 @@ import dagster as dg
 from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
+from ml_pipeline.operations.estimate import stale_estimates
 from ml_pipeline.operations.expect import stale_expectations
 from ml_pipeline.operations.land import stale_landings
 from ml_pipeline.operations.late_arrivals import stale_late_arrivals
@@ -23,6 +24,7 @@ from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline.operations.train import find_training
 from ml_pipeline.operations.watch import stale_drift
+from ml_pipeline.operations.watch_predictions import stale_prediction_drift
 
 _QUIET: dict[str, Any] = {"loggers": {"plain": {"config": {}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -59,9 +61,10 @@ def stages(site: Site) -> list[Stage]:
               partial(stale_late_arrivals, site, nights_between(first, plan.score_until))),
         Stage("train and promote", "retraining", ("trained_model", "promotion"), partial(_untrained, site, plan.train_on)),
         Stage("score", "scoring", ("scores",), partial(stale_scores, site, scored)),
-        Stage("judge matured nights", "judging", ("monitoring/performance", "monitoring/calibration"),
+        Stage("judge matured nights", "judging", ("monitoring/performance", "monitoring/calibration", "monitoring/estimates"),
               partial(_unjudged, site, matured)),
-        Stage("measure drift", "watching", ("monitoring/drift",), partial(stale_drift, site, scored)),
+        Stage("measure drift", "watching", ("monitoring/drift", "monitoring/prediction_drift"),
+              partial(_unwatched, site, scored)),
         Stage("hold against expectations", "watching", ("monitoring/expectations",),
               partial(stale_expectations, site, scored)),
         Stage("decide on retraining", "watching", ("monitoring/retraining_decisions",), partial(stale_decisions, site, scored)),
@@ -126,7 +129,11 @@ def execute_stage(
 
 
 def _unjudged(site: Site, nights: Sequence[Night]) -> list[Night]:
-    return sorted({*stale_performance(site, nights), *stale_calibration(site, nights)})
+    return sorted({*stale_performance(site, nights), *stale_calibration(site, nights), *stale_estimates(site, nights)})
+
+
+def _unwatched(site: Site, nights: Sequence[Night]) -> list[Night]:
+    return sorted({*stale_drift(site, nights), *stale_prediction_drift(site, nights)})
 
 
 def _untrained(site: Site, night: Night) -> list[Night]:

@@ -14,7 +14,9 @@ _BUILDING = dg.AssetSelection.groups("features")
 # Asked for by a person, never by a retraining.
 _ON_DEMAND = dg.AssetSelection.assets("tuned_parameters", "recalibrated_model")
 _WATCHING = dg.AssetSelection.groups("monitoring")
-_JUDGING = dg.AssetSelection.assets(*(dg.AssetKey(["monitoring", name]) for name in ("performance", "calibration")))
+_JUDGING = dg.AssetSelection.assets(
+    *(dg.AssetKey(["monitoring", name]) for name in ("performance", "calibration", "estimates"))
+)
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str, *, max_runtime_minutes: int) -> AssetJob:

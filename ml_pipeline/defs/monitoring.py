@@ -11,12 +11,14 @@ from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.domain.lateness import LATE
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
+from ml_pipeline.operations.estimate import ESTIMATES, MATURED, estimate_performance_of
 from ml_pipeline.operations.expect import EXPECTATIONS
 from ml_pipeline.operations.late_arrivals import LATE_ARRIVALS, RESTATEMENTS, measure_late_arrivals
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.matured_calibration import CALIBRATION, measure_matured_calibration
 from ml_pipeline.operations.shadow_review import review_shadow
 from ml_pipeline.operations.watch import DRIFT, measure_drift
+from ml_pipeline.operations.watch_predictions import PREDICTION_DRIFT, measure_prediction_drift
 
 _PROJECT = sql_project().project
 DATA_ARE_SOUND = "data_are_sound"
@@ -67,6 +69,27 @@ def calibration(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Mat
     return dg.MaterializeResult(metadata=published_facts(published))
 
 
+@dg.asset(
+    key=ESTIMATES.split("/"), deps=same_night("labels", "scores"),
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def estimates(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """What nights without labels will prove to be, by their own probabilities; graded, and not trusted while wrong."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(lambda: estimate_performance_of(here, nights))
+    facts: dict[Night, dict[str, Any]] = {}
+    for row in here.tables.read(ESTIMATES, nights).to_pylist():
+        told = facts.setdefault(
+            row["score_date"], {name: row[name] for name in ("is_trusted", "graded_error", "reasons")}
+        )
+        graded = row["state"] == MATURED
+        told |= {"error": row["error"]} if graded else {"expected_log_loss": row["expected_log_loss"]}
+    report_nights(context, published, {night: _known(told) for night, told in facts.items()})
+    return dg.MaterializeResult(metadata=published_facts(published))
+
+
 def _known(facts: dict[str, Any]) -> dict[str, Any]:
     """Dagster's metadata has no missing numbers."""
     return {name: value for name, value in facts.items() if value is not None}
@@ -79,19 +102,45 @@ def _known(facts: dict[str, Any]) -> dict[str, Any]:
     kinds={"evidently", "deltalake"}, owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
 def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """How far the features of late lie from the champion's training rows; Evidently's report on one night a week."""
+    """How far the features of late lie from the training rows; Evidently's report once a week and when the verdict turns."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     outcome = run_or_refuse(lambda: measure_drift(here, nights))
-    rows = here.tables.read(DRIFT, nights, ["is_drifted"]).group_by("score_date").aggregate([("is_drifted", "mean")])
-    facts = {row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()}
+    columns = ["is_drifted", "agrees_with_evidently"]
+    rows = here.tables.read(DRIFT, nights, columns)
+    means = rows.group_by("score_date").aggregate([(name, "mean") for name in columns]).to_pylist()
+    facts = {
+        row["score_date"]: _known({
+            "drifted_share": row["is_drifted_mean"], "agreement_with_evidently": row["agrees_with_evidently_mean"],
+        })
+        for row in means
+    }  # fmt: skip
     report_nights(context, outcome.published, facts)
     report = {"report": dg.MetadataValue.path(str(outcome.report))} if outcome.report else {}
     return dg.MaterializeResult(metadata={**published_facts(outcome.published), **report})
 
 
 @dg.asset(
-    key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, EXPECTATIONS, SHADOW_REVIEW),
+    key=PREDICTION_DRIFT.split("/"), deps=same_night("scores"),
+    partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
+    owners=[_PROJECT.owner], pool="publishing", code_version="1",
+)  # fmt: skip
+def prediction_drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """How far the probabilities of late lie from those of the champion's test block and of the nights before."""
+    nights = nights_of(context)
+    here = site.open(context.log.info)
+    published = run_or_refuse(lambda: measure_prediction_drift(here, nights))
+    shown = ("mean_probability", "psi", "effect_test", "effect_trailing", "finding")
+    facts = {
+        row["score_date"]: _known({name: row[name] for name in shown})
+        for row in here.tables.read(PREDICTION_DRIFT, nights).to_pylist()
+    }
+    report_nights(context, published, facts)
+    return dg.MaterializeResult(metadata=published_facts(published))
+
+
+@dg.asset(
+    key=DECISIONS.split("/"), deps=same_night(DRIFT, PERFORMANCE, CALIBRATION, ESTIMATES, EXPECTATIONS, SHADOW_REVIEW),
     partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="monitoring", kinds={"deltalake"},
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
     check_specs=[

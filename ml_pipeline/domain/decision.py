@@ -102,6 +102,13 @@ def mean_cost(
 
 def mean_cost_of_acts(contract: DecisionContract, labels: NDArray[np.float64], acts: NDArray[np.bool_]) -> float:
     """Cost a row of decisions that were made in any way; both of shape (rows,). NaN for no rows."""
+    return float(np.mean(costs_of_acts(contract, labels, acts))) if len(labels) else float("nan")
+
+
+def costs_of_acts(
+    contract: DecisionContract, labels: NDArray[np.float64], acts: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Cost of each row's decision, shape (rows,)."""
     false_alarms = contract.cost_false_alarm * (acts & (labels == 0))
     misses = contract.cost_miss * (~acts & (labels == 1))
-    return float(np.mean(false_alarms + misses)) if len(labels) else float("nan")
+    return np.asarray(false_alarms + misses)

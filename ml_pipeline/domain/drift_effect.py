@@ -118,3 +118,9 @@ def find_drift(rules: DriftContract, windows: Sequence[WindowEffect]) -> tuple[F
         "missing" if not is_known else "drift" if is_apart else "season" if has_moved else "stable"
         for is_known, is_apart, has_moved in zip(known, apart, moved, strict=True)
     )
+
+
+def drifted_share(findings: Sequence[str]) -> float:
+    """Share of the measured features that have drifted; NaN if none could be measured."""
+    measured = [finding for finding in findings if finding != "missing"]
+    return sum(finding == "drift" for finding in measured) / len(measured) if measured else float("nan")

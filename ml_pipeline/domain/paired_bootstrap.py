@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_pipeline.domain.night_bootstrap import draw_nights, sampled_means
+from ml_pipeline.domain.night_bootstrap import Draws, draw_nights, sampled_means
 
 RESAMPLES = 2_000
 LEAST_NIGHTS = 5
@@ -57,10 +57,39 @@ def paired_gain(
     mean = float(gains.mean()) if len(gains) else math.nan
     if count < LEAST_NIGHTS:
         return Gain(mean, math.nan, math.nan, len(gains), count, confidence)
-    means = sampled_means(gains, draw_nights(nights, samples=RESAMPLES, seed=seed))
-    tail = _expanded_tail(confidence, count)
+    low, high = mean_interval(gains, draw_nights(nights, samples=RESAMPLES, seed=seed), confidence=confidence)
+    return Gain(mean, low, high, len(gains), count, confidence)
+
+
+def mean_interval(values: NDArray[np.float64], draws: Draws, *, confidence: float) -> tuple[float, float]:
+    """The interval of the mean of ``values`` (one a row of ``draws``), each end with ``confidence``; see ``paired_gain``."""
+    count = len(np.unique(draws.night_of_row))
+    return _ends(sampled_means(values, draws), count, confidence) if count >= LEAST_NIGHTS else (math.nan, math.nan)
+
+
+def mean_intervals(
+    values: NDArray[np.float64], group_of_row: NDArray[np.int64], draws: Draws, *, confidence: float
+) -> NDArray[np.float64]:
+    """The same for each group of rows, numbered from 0; shape (groups, 2). NaN for one with rows on fewer than 5 nights."""
+    groups, nights = int(group_of_row.max(initial=-1)) + 1, draws.counts.shape[1]
+    cell = group_of_row * nights + draws.night_of_row
+    sums = np.bincount(cell, weights=values, minlength=groups * nights).reshape(groups, nights)
+    rows = np.bincount(cell, minlength=groups * nights).reshape(groups, nights).astype(np.float64)
+    # Not a product of matrices: for ones this small a second thread of BLAS costs more than it saves.
+    with np.errstate(invalid="ignore"):
+        means = np.einsum("sn,gn->gs", draws.counts, sums) / np.einsum("sn,gn->gs", draws.counts, rows)
+    found = np.full((groups, 2), np.nan)
+    for group, count in enumerate((rows > 0).sum(axis=1)):
+        if count >= LEAST_NIGHTS:
+            # A sample may have drawn none of the nights on which the group has a row.
+            found[group] = _ends(means[group][~np.isnan(means[group])], int(count), confidence)
+    return found
+
+
+def _ends(means: NDArray[np.float64], nights: int, confidence: float) -> tuple[float, float]:
+    tail = _expanded_tail(confidence, nights)
     low, high = np.quantile(means, (tail, 1 - tail))
-    return Gain(mean, float(low), float(high), len(gains), count, confidence)
+    return float(low), float(high)
 
 
 def _expanded_tail(confidence: float, count: int) -> float:

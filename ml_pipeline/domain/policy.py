@@ -1,7 +1,8 @@
 """The policy: what a night's evidence is worth doing. A pure function of what the tables and ledgers said before the night.
 
 Quality comes first: a broken feed moves every feature, and a model trained on it is worse than none (Breck et al., "Data
-Validation for Machine Learning", MLSys 2019). Drift alone retrains nothing: what counts is its effect on cost.
+Validation for Machine Learning", MLSys 2019). Drift alone retrains nothing, nor does an estimate before labels: what
+counts is the effect on cost.
 """
 
 import math
@@ -29,6 +30,11 @@ class Tick:
         cost_saving: share of the baseline's cost that the model saves on its own matured nights.
         gap_low: lower end of the interval of the calibration gap, said less happened, on its own matured nights.
         gap_high: upper end.
+        is_estimate_trusted: whether what is expected of the nights that wait for labels may be decided by.
+        estimate_reasons: why, in words; empty if nothing was estimated.
+        estimated_log_loss: expected log loss of these nights, of the model's own.
+        promised_log_loss: the model's log loss on the test block of its training.
+        estimated_saving: share of the baseline's cost that the model is expected to save on them.
     """
 
     night: Night
@@ -39,6 +45,11 @@ class Tick:
     cost_saving: float = math.nan
     gap_low: float = math.nan
     gap_high: float = math.nan
+    is_estimate_trusted: bool = False
+    estimate_reasons: tuple[str, ...] = ()
+    estimated_log_loss: float = math.nan
+    promised_log_loss: float = math.nan
+    estimated_saving: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -119,9 +130,17 @@ class Case:
     def is_drifted(self, tick: Tick) -> bool:
         return tick.drifted_share > self.monitoring.drifted_share_limit
 
+    def is_forewarned(self, tick: Tick) -> bool:
+        """Whether the nights without labels are expected to be worse than promised; an estimate that was wrong says nothing."""
+        return tick.is_estimate_trusted and (
+            tick.estimated_log_loss > tick.promised_log_loss + self.policy.max_estimated_loss
+            or tick.estimated_saving < self.policy.least_cost_saving_drifted
+        )
+
     def least_saving(self, tick: Tick) -> float:
         floor = self.policy.least_cost_saving
-        return max(floor, self.policy.least_cost_saving_drifted) if self.is_drifted(tick) else floor
+        is_due = self.is_drifted(tick) or self.is_forewarned(tick)
+        return max(floor, self.policy.least_cost_saving_drifted) if is_due else floor
 
     def speaks(self, act: Act, tick: Tick) -> bool:
         # A comparison with NaN is False: what was not measured speaks for nothing.
@@ -189,6 +208,23 @@ class Case:
         if not math.isnan(tick.gap_low):
             limit = self.policy.max_calibration_gap
             gap = f"calibration gap {tick.gap_low:+.3f} to {tick.gap_high:+.3f}, {limit:.3f} is the limit"
-        told = (f"{share}, {self.monitoring.drifted_share_limit:.0%} is the limit", saving, gap)
+        told = (f"{share}, {self.monitoring.drifted_share_limit:.0%} is the limit", saving, gap, *self.estimated())
         bad = self.bad_nights_around(tick)
         return told if not bad else (*told, f"bad data on {', '.join(map(str, bad))} still lies in the window")
+
+    def estimated(self) -> Iterator[str]:
+        """What is expected of the nights that wait for labels, and whether that counts, in words."""
+        tick = self.tonight
+        if not tick.is_estimate_trusted:
+            yield "; ".join(tick.estimate_reasons) or "estimates are missing"
+            return
+        if math.isnan(tick.estimated_log_loss):
+            yield "estimates are missing: no night of the model waits for labels"
+            return
+        yield (
+            f"log loss {tick.estimated_log_loss:.4f} is expected before labels, {tick.promised_log_loss:.4f} was promised, "
+            f"{self.policy.max_estimated_loss:.4f} above it is the limit; {tick.estimated_saving:.1%} of the baseline's cost "
+            f"is expected to be saved, {self.policy.least_cost_saving_drifted:.1%} is the least"
+        )
+        if self.is_forewarned(tick):
+            yield "worse than promised is expected: proof is asked for earlier"

@@ -41,16 +41,23 @@ class Macro:
     comment: str
 
 
-def files_select(files: Sequence[Path], schema: pa.Schema, *, is_named: bool = False) -> str:
-    """A select over exactly ``files``, or one without rows of the same columns; ``is_named`` adds the file of each row."""
+def files_select(
+    files: Sequence[Path], schema: pa.Schema, *, is_named: bool = False, has_grown: bool = False
+) -> str:  # fmt: skip
+    """A select over exactly ``files``, or one without rows of the same columns; ``is_named`` adds the file of each row.
+
+    With ``has_grown`` files may lack columns, which are null then.
+    """
     columns = ", ".join([*(f'"{name}"' for name in schema.names), *(["filename"] if is_named else [])])
+    typed = ", ".join(f'null::{_sql_type(field.type)} as "{field.name}"' for field in schema)
+    nothing = f"select {typed} where false"
     if not files:
-        typed = ", ".join(f'null::{_sql_type(field.type)} as "{field.name}"' for field in schema)
-        return f"select {typed} where false"
+        return nothing
     listed = ", ".join(quoted(str(path)) for path in files)
-    return (
-        f"select {columns} from read_parquet([{listed}], hive_partitioning = true, hive_types = {{'score_date': date}})"
-    )
+    read = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'score_date': date}}"
+    if has_grown:
+        return f"select {columns} from ({nothing} union all by name select * from {read}, union_by_name = true))"
+    return f"select {columns} from {read})"
 
 
 def json_select(files: Sequence[Path], columns: dict[str, str]) -> str:

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 _KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 
 
-def write_commit(folder: Path, rows: pa.Table, nights: Sequence[Night], notes: str, *, is_first: bool) -> None:
-    """Make ``rows`` the whole content of ``nights`` in the table in ``folder``; ``notes`` stand in the log."""
+def write_commit(
+    folder: Path, rows: pa.Table, nights: Sequence[Night], notes: str, *, is_first: bool, may_grow: bool = False
+) -> None:  # fmt: skip
+    """Make ``rows`` the whole content of ``nights`` in the table in ``folder``; ``notes`` stand in the log.
+
+    With ``may_grow`` columns that the table does not have yet become its last ones; files written before lack them.
+    """
     from deltalake import CommitProperties, write_deltalake
 
     # The table is made first and empty: a night of zero rows needs a table to be recorded in.
@@ -27,6 +32,7 @@ def write_commit(folder: Path, rows: pa.Table, nights: Sequence[Night], notes: s
     write_deltalake(
         folder, rows, partition_by=[SCORE_DATE], mode="overwrite", predicate=_predicate(nights),
         commit_properties=properties, writer_properties=_writer_properties(rows.schema),
+        schema_mode="merge" if may_grow else None,
     )  # fmt: skip
 
 

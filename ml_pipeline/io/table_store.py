@@ -96,8 +96,8 @@ class TableStore:
         return self._index.nights(table, version=version, wanted=nights, least_rows=least_rows)
 
     def publish(
-        self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str]
-    ) -> PublishResult:
+        self, table: str, rows: pa.Table, nights: Mapping[Night, NightInputs], *, key: Sequence[str], may_grow: bool = False
+    ) -> PublishResult:  # fmt: skip
         """Make ``rows`` the whole content of ``nights``, in one commit.
 
         Args:
@@ -105,9 +105,10 @@ class TableStore:
             rows: rows of exactly those nights, with a date32 column ``score_date``.
             nights: every night that is replaced, also those that have no row, with what it was made from.
             key: columns that order the rows of a night; with ``score_date`` they name a row.
+            may_grow: whether ``rows`` may have columns that the table has not; nights published before read them as null.
 
         Raises:
-            ValueError: a row belongs to a night that was not named.
+            ValueError: a row belongs to a night that was not named, or a table that may grow would lose a column.
         """
         rows = in_order(rows, (SCORE_DATE, *key)).combine_chunks()
         parts = _parts_by_night(rows, nights)
@@ -122,7 +123,9 @@ class TableStore:
         if changed:
             # Whoever removes files that no commit names must not meet those of a commit that is being made.
             with shared_lock(self.publishing_lock):
-                self._commit(table, pa.concat_tables([parts[night] for night in changed]), changed, new)
+                self._commit(
+                    table, pa.concat_tables([parts[night] for night in changed]), changed, new, may_grow=may_grow
+                )
             self.seal(table)
         unchanged = tuple(night for night in sorted(new) if night not in set(changed))
         same = {night: new[night] for night in unchanged if new[night].inputs_hash != old[night].inputs_hash}
@@ -130,10 +133,16 @@ class TableStore:
         return PublishResult(table, self.version(table), tuple(changed), unchanged, rows.num_rows)
 
     def _commit(
-        self, table: str, rows: pa.Table, changed: Sequence[Night], new: Mapping[Night, PublishedNight]
-    ) -> None:
+        self, table: str, rows: pa.Table, changed: Sequence[Night], new: Mapping[Night, PublishedNight], *, may_grow: bool
+    ) -> None:  # fmt: skip
         notes = json.dumps({str(night): asdict(new[night]) for night in changed}, sort_keys=True)
-        write_commit(self.path(table), rows, changed, notes, is_first=not self.exists(table))
+        is_first = not self.exists(table)
+        lost = [] if is_first or not may_grow else sorted(set(self.schema(table).names) - set(rows.schema.names))
+        if lost:
+            raise ValueError(
+                f"table {table} has columns {lost} that the rows lack; it is written by newer code than this"
+            )
+        write_commit(self.path(table), rows, changed, notes, is_first=is_first, may_grow=may_grow)
 
     def files(self, table: str, nights: Sequence[Night] | None = None, *, version: int | None = None) -> list[Path]:
         """The Parquet files of ``nights`` (all, if None) as of ``version`` (the newest, if None), sorted.
@@ -184,9 +193,21 @@ class TableStore:
                 f"table {table}: {len(gone)} of {len(files)} files of version {version} are no longer there, the first is "
                 f"{gone[0]}; restore them from a backup"
             )
+        has_grown = self.has_grown(table)
         with file_reader(self.root) as connection:
-            found = connection.read_parquet([str(path) for path in files], hive_partitioning=True)
-            return found.select(*names).to_arrow_table().cast(wanted)
+            found = connection.read_parquet(
+                [str(path) for path in files], hive_partitioning=True, union_by_name=has_grown
+            )
+            # Nights of before the table grew say nothing of the new columns.
+            named = [name for name in names if not has_grown or name in found.columns]
+            rows = found.select(*named).to_arrow_table()
+        for name in set(names) - set(named):
+            rows = rows.append_column(name, pa.nulls(rows.num_rows))
+        return rows.select(names).cast(wanted)
+
+    def has_grown(self, table: str) -> bool:
+        """Whether ``table`` has columns that its first files lack."""
+        return self.exists(table) and self.schema(table, version=0).names != self.schema(table).names
 
     def schema(self, table: str, *, version: int | None = None) -> pa.Schema:
         """Arrow schema of ``table`` as readers get it, as of ``version`` (the newest, if None)."""

@@ -33,7 +33,7 @@ def decide_retraining(site: Site, nights: Sequence[Night]) -> PublishResult:
     """
     entries = _decided_nights(site, nights)
     rows = pa.Table.from_pylist(list(entries.values()), schema=DECISION_SCHEMA)
-    result = site.tables.publish(DECISIONS, rows, _inputs(entries), key=["model_version"])
+    result = site.tables.publish(DECISIONS, rows, _inputs(entries), key=["model_version"], may_grow=True)
     publish_catalog(site)
     for night in result.changed:
         if entries[night]["verdict"] == "alarm":
@@ -119,7 +119,8 @@ def _entry(tick: Tick, verdict: PolicyVerdict, record: PolicyRecord) -> Entry:
     known = record.before(tick.night)
     numbers = {
         "drifted_share": tick.drifted_share, "cost_saving": tick.cost_saving, "gap_low": tick.gap_low,
-        "gap_high": tick.gap_high,
+        "gap_high": tick.gap_high, "estimated_log_loss": tick.estimated_log_loss,
+        "promised_log_loss": tick.promised_log_loss, "estimated_saving": tick.estimated_saving,
     }  # fmt: skip
     return {
         SCORE_DATE: tick.night, "model_version": tick.model_version,
@@ -128,6 +129,7 @@ def _entry(tick: Tick, verdict: PolicyVerdict, record: PolicyRecord) -> Entry:
         "matured_rows": tick.matured_rows, "is_bad_data": bool(tick.bad_data), "last_trained": known.last_trained(),
         "rejected_in_a_row": len(known.rejected_in_a_row()), "verdict": verdict.verdict, "severity": verdict.severity,
         "evidence_id": verdict.evidence_id, "reasons": "; ".join(verdict.reasons),
+        "is_estimate_trusted": tick.is_estimate_trusted,
     }  # fmt: skip
 
 

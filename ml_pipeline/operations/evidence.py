@@ -20,7 +20,7 @@ CALIBRATION_FILE = "calibration.json"
 SAMPLES = 500
 
 
-class Judged(Protocol):
+class TestedRows(Protocol):
     """Rows with labels and the probabilities of model and baseline; everything is of shape (rows,)."""
 
     @property
@@ -59,7 +59,7 @@ class Evidence:
         return self.baseline_calibration.points
 
 
-def gather_evidence(project: ProjectContract, judged: Judged) -> Evidence:
+def gather_evidence(project: ProjectContract, judged: TestedRows) -> Evidence:
     """Measure; seeded by the project, so the same rows give the same numbers."""
     seed, min_rows = project.training.seed, project.promotion.min_slice_rows
     draws = draw_nights(judged.nights, samples=SAMPLES, seed=seed)

@@ -1,54 +1,51 @@
-"""Joins scores with the outcomes that became known, and measures model and baseline, night by night."""
+"""Joins scores with the outcomes that became known, and measures model and baseline: night by night, window and slice."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.contracts.tables import PERFORMANCE_SCHEMA
-from ml_pipeline.domain.decision import mean_cost_of_acts
-from ml_pipeline.domain.evaluation import evaluate
+from ml_pipeline.contracts.tables import PERFORMANCE_SCHEMA, SLICE_PERFORMANCE_SCHEMA
+from ml_pipeline.domain.night_bootstrap import Draws, draw_nights
+from ml_pipeline.domain.paired_bootstrap import RESAMPLES
+from ml_pipeline.domain.realised_performance import RealisedRows, realised_performance, slice_performance
+from ml_pipeline.domain.reliability import SliceColumn
 from ml_pipeline.io.table_store import PublishResult
 from ml_pipeline.nights import Night, nights_back
-from ml_pipeline.operations.build import LABELS
 from ml_pipeline.operations.judged_nights import (
     LONGEST_WINDOW_NIGHTS,
-    Evidence,
+    JudgedEvidence,
     JudgedRows,
+    JudgedTable,
     JudgingPlan,
     judged_rows,
     plan_judging,
-    read_evidence,
+    publish_judged,
 )
-from ml_pipeline.operations.publish_catalog import publish_catalog
+from ml_pipeline.operations.promises import ModelPromises
 from ml_pipeline.operations.site import Site
-from ml_pipeline.operations.training_rows import require_built
 
 PERFORMANCE = "monitoring/performance"
+SLICE_PERFORMANCE = "monitoring/slice_performance"
 _WINDOWS_NIGHTS = (1, 7, LONGEST_WINDOW_NIGHTS)
 
 
 def measure_performance(site: Site, nights: Sequence[Night]) -> PublishResult:
-    """Publish, for each of ``nights``, how the scores did whose label horizon ends with it.
+    """Publish, for each of ``nights``, how the scores did whose label horizon ends with it; the same by slice beside it.
 
     Night ``N`` judges the night ``N - label horizon`` and the windows of 7 and 28 nights that end there, by the labels
     known to ``N``. Nights before the first scored one have nothing to judge and are published empty.
     """
-    require_built(site, LABELS, tuple(sorted(set(nights))))
-    plan = _plan(site, nights)
-    stale = plan.stale
-    if not stale:
-        return PublishResult(PERFORMANCE, site.tables.version(PERFORMANCE), (), tuple(plan.inputs), 0)
-    evidence = read_evidence(site, plan)
-    entries = [entry for night in stale for entry in _measured(site, night, plan.judged[night], evidence)]
-    rows = pa.Table.from_pylist(entries, schema=PERFORMANCE_SCHEMA)
-    result = site.tables.publish(
-        PERFORMANCE, rows, {night: plan.inputs[night] for night in stale}, key=["window_nights", "subject"]
-    )
-    publish_catalog(site)
-    site.progress(f"{PERFORMANCE}: judged {len(stale)} nights")
-    return result
+    judge = _Judge(site)
+    return publish_judged(
+        site, _plan(site, nights),
+        JudgedTable(PERFORMANCE, PERFORMANCE_SCHEMA, ("window_nights", "subject"), judge.windows),
+        JudgedTable(SLICE_PERFORMANCE, SLICE_PERFORMANCE_SCHEMA, ("feature", "value", "subject"), judge.slices),
+        names=(*site.project.promotion.slices, *site.project.promotion.groups),
+    )  # fmt: skip
 
 
 def stale_performance(site: Site, nights: Sequence[Night]) -> list[Night]:
@@ -57,27 +54,89 @@ def stale_performance(site: Site, nights: Sequence[Night]) -> list[Night]:
 
 
 def _plan(site: Site, nights: Sequence[Night]) -> JudgingPlan:
-    made_from = (site.project.label.model_dump(), site.project.decision.model_dump())
-    return plan_judging(site, PERFORMANCE, nights, made_from=made_from)
+    project = site.project
+    terms = project.promotion.model_dump(include={"slices", "groups", "min_slice_rows"})
+    made_from = (project.label.model_dump(), project.decision.model_dump(), terms, project.training.seed, RESAMPLES)
+    return plan_judging(site, [PERFORMANCE, SLICE_PERFORMANCE], nights, made_from=made_from)
 
 
-def _measured(site: Site, night: Night, scored: Sequence[Night], evidence: Evidence) -> list[dict[str, object]]:
-    if not scored:
-        return []
-    rows = judged_rows(site, night, scored, evidence)
-    return [
-        _entry(site, night, rows, window, subject)
-        for window in _WINDOWS_NIGHTS for subject in ("model", "baseline")
-    ]  # fmt: skip
+class _Judge:
+    def __init__(self, site: Site) -> None:
+        self._site, self._promises = site, ModelPromises(site)
+        self._newest: tuple[Night, JudgedRows] | None = None
+
+    def windows(self, night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> Iterator[dict[str, object]]:
+        rows = self._rows(night, scored, evidence)
+        versions = (
+            evidence.scores["model_version"].slice(rows.first, len(rows.dates)).combine_chunks().dictionary_encode()
+        )
+        for window in _WINDOWS_NIGHTS:
+            in_window = rows.dates >= np.datetime64(nights_back(rows.last_night, window - 1))
+            known = np.flatnonzero(in_window & ~np.isnan(rows.labels))
+            found = realised_performance(
+                self._site.project.decision, _realised(rows).of_rows(known), self._draws(rows.dates[known])
+            )
+            for subject in ("model", "baseline"):
+                yield {
+                    SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": window, "subject": subject,
+                    **_counts(int(in_window.sum()), len(known)), **_numbers(found[subject]),
+                    "promised_log_loss": self._promised(versions, known, subject),
+                }  # fmt: skip
+
+    def slices(self, night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> Iterator[dict[str, object]]:
+        rows = self._rows(night, scored, evidence)
+        known = np.flatnonzero(~np.isnan(rows.labels))
+        draws, realised = self._draws(rows.dates[known]), _realised(rows).of_rows(known)
+        for column in evidence.slices:
+            scored_codes = column.code_of_row[rows.first : rows.first + len(rows.dates)]
+            codes, costs = scored_codes[known], self._site.project.decision
+            here = SliceColumn(column.feature, column.names, codes)
+            for value, found in slice_performance(costs, realised, here, draws):
+                code = column.names.index(value)
+                finding = self._finding(found["model"])
+                for subject in ("model", "baseline"):
+                    yield {
+                        SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": LONGEST_WINDOW_NIGHTS,
+                        "feature": column.feature, "value": value, "subject": subject,
+                        **_counts(int((scored_codes == code).sum()), int((codes == code).sum())), **_numbers(found[subject]),
+                        "finding": finding if subject == "model" else None,
+                    }  # fmt: skip
+
+    def _rows(self, night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> JudgedRows:
+        """Matched once for both tables, which are made night by night."""
+        if self._newest is None or self._newest[0] != night:
+            self._newest = night, judged_rows(self._site, night, scored, evidence)
+        return self._newest[1]
+
+    def _draws(self, dates: NDArray[np.datetime64]) -> Draws:
+        if not len(dates):
+            return Draws(np.empty((RESAMPLES, 0)), np.empty(0, dtype=np.int64))
+        return draw_nights(dates, samples=RESAMPLES, seed=self._site.project.training.seed)
+
+    def _promised(self, versions: pa.DictionaryArray, known: NDArray[np.int64], subject: str) -> float | None:
+        """What the models of the ``known`` rows promised, in the mean of them; None if of one of them it is not known."""
+        counts = np.bincount(versions.indices.to_numpy()[known], minlength=len(versions.dictionary))
+        here = np.flatnonzero(counts)
+        promised = [self._promises.log_loss(versions.dictionary[int(code)].as_py(), subject) for code in here]
+        values = [value for value in promised if value is not None]
+        return float(np.average(values, weights=counts[here])) if values and len(values) == len(here) else None
+
+    def _finding(self, model: Mapping[str, float]) -> str:
+        if model["rows"] < self._site.project.promotion.min_slice_rows or math.isnan(model["log_loss_gain_low"]):
+            return "too few rows"
+        if model["log_loss_gain_high"] < 0:
+            return "worse than the baseline"
+        return "better than the baseline" if model["log_loss_gain_low"] > 0 else "not told apart"
 
 
-def _entry(site: Site, night: Night, rows: JudgedRows, window: int, subject: str) -> dict[str, object]:
-    in_window = rows.dates >= np.datetime64(nights_back(rows.last_night, window - 1))
-    is_known = in_window & ~np.isnan(rows.labels)
-    labels, acts = rows.labels[is_known], rows.acts[subject][is_known]
-    return {
-        SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": window, "subject": subject,
-        "rows_scored": int(in_window.sum()), "coverage": float(is_known.sum() / in_window.sum()),
-        "mean_cost": mean_cost_of_acts(site.project.decision, labels, acts),
-        **evaluate(labels, rows.probabilities[subject][is_known]).as_dict(),
-    }  # fmt: skip
+def _realised(rows: JudgedRows) -> RealisedRows:
+    return RealisedRows(rows.labels, rows.probabilities, rows.acts)
+
+
+def _counts(scored: int, known: int) -> dict[str, object]:
+    return {"rows_scored": scored, "coverage": known / scored}
+
+
+def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
+    """Missing evidence is null in the table, and no number."""
+    return {name: None if math.isnan(value) else value for name, value in found.items()}

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml_pipeline.contracts.source import SCORE_DATE
@@ -14,19 +13,17 @@ from ml_pipeline.domain.night_bootstrap import draw_nights
 from ml_pipeline.domain.reliability import SliceCalibration, SliceColumn, slice_calibrations
 from ml_pipeline.io.table_store import PublishResult
 from ml_pipeline.nights import Night
-from ml_pipeline.operations.build import LABELS
-from ml_pipeline.operations.evidence import SAMPLES, slice_columns
+from ml_pipeline.operations.evidence import SAMPLES
 from ml_pipeline.operations.judged_nights import (
     LONGEST_WINDOW_NIGHTS,
-    Evidence,
+    JudgedEvidence,
+    JudgedTable,
     JudgingPlan,
     judged_rows,
     plan_judging,
-    read_evidence,
+    publish_judged,
 )
-from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site
-from ml_pipeline.operations.training_rows import require_built
 
 CALIBRATION = "monitoring/calibration"
 _KEY = ("subject", "part", "feature", "value")
@@ -38,20 +35,15 @@ def measure_matured_calibration(site: Site, nights: Sequence[Night]) -> PublishR
     One row for all rows of the window, one for each bin of equal mass and one for each value of the declared slices and
     groups; for the model, and for the baseline on the same rows. Labels are those known to the night.
     """
-    require_built(site, LABELS, tuple(sorted(set(nights))))
-    plan = _plan(site, nights)
-    stale = plan.stale
-    if not stale:
-        return PublishResult(CALIBRATION, site.tables.version(CALIBRATION), (), tuple(plan.inputs), 0)
     terms = site.project.promotion
-    evidence = read_evidence(site, plan, (*terms.slices, *terms.groups))
-    columns = slice_columns(terms, evidence.features) if evidence.scores.num_rows else ()
-    entries = [entry for night in stale for entry in _measured(site, plan, night, evidence, columns)]
-    rows = pa.Table.from_pylist(entries, schema=CALIBRATION_SCHEMA)
-    result = site.tables.publish(CALIBRATION, rows, {night: plan.inputs[night] for night in stale}, key=_KEY)
-    publish_catalog(site)
-    site.progress(f"{CALIBRATION}: measured {len(stale)} nights")
-    return result
+
+    def measured(night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> Iterator[dict[str, object]]:
+        return _measured(site, night, scored, evidence)
+
+    return publish_judged(
+        site, _plan(site, nights), JudgedTable(CALIBRATION, CALIBRATION_SCHEMA, _KEY, measured),
+        names=(*terms.slices, *terms.groups),
+    )  # fmt: skip
 
 
 def stale_calibration(site: Site, nights: Sequence[Night]) -> list[Night]:
@@ -62,20 +54,17 @@ def stale_calibration(site: Site, nights: Sequence[Night]) -> list[Night]:
 def _plan(site: Site, nights: Sequence[Night]) -> JudgingPlan:
     terms = site.project.promotion.model_dump(include={"slices", "groups", "min_slice_rows"})
     made_from = (site.project.label.model_dump(), terms, site.project.training.seed, SAMPLES)
-    return plan_judging(site, CALIBRATION, nights, made_from=made_from)
+    return plan_judging(site, [CALIBRATION], nights, made_from=made_from)
 
 
 def _measured(
-    site: Site, plan: JudgingPlan, night: Night, evidence: Evidence, columns: Sequence[SliceColumn]
+    site: Site, night: Night, scored: Sequence[Night], evidence: JudgedEvidence
 ) -> Iterator[dict[str, object]]:
-    scored = plan.judged[night]
-    if not scored:
-        return
     rows = judged_rows(site, night, scored, evidence)
     known = np.flatnonzero(~np.isnan(rows.labels))
     if not len(known):
         return
-    here = [column.of_rows(rows.first + known) for column in columns]
+    here = [column.of_rows(rows.first + known) for column in evidence.slices]
     draws = draw_nights(rows.dates[known], samples=SAMPLES, seed=site.project.training.seed)
     for subject, values in rows.probabilities.items():
         said = values[known]

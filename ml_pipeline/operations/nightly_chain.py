@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.decide import decide_retraining
+from ml_pipeline.operations.estimate import estimate_performance_of
 from ml_pipeline.operations.expect import judge_expectations
 from ml_pipeline.operations.mature import measure_performance
 from ml_pipeline.operations.matured_calibration import measure_matured_calibration
@@ -12,6 +13,7 @@ from ml_pipeline.operations.shadow import score_in_the_shadow
 from ml_pipeline.operations.shadow_review import review_shadow
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.watch import measure_drift
+from ml_pipeline.operations.watch_predictions import measure_prediction_drift
 
 
 def run_nights(site: Site, nights: Sequence[Night]) -> None:
@@ -24,7 +26,9 @@ def run_nights(site: Site, nights: Sequence[Night]) -> None:
     score_in_the_shadow(site, nights)
     measure_performance(site, nights)
     measure_matured_calibration(site, nights)
+    estimate_performance_of(site, nights)
     measure_drift(site, nights)
+    measure_prediction_drift(site, nights)
     judge_expectations(site, nights)
     review_shadow(site, nights)
     decide_retraining(site, nights)

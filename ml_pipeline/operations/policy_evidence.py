@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.cost_saving import JudgedNight, cost_saving
+from ml_pipeline.domain.drift_effect import drifted_share
 from ml_pipeline.domain.policy import Tick
 from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.nights import Night, nights_back, nights_between
+from ml_pipeline.operations.estimate import ESTIMATES, MATURED
 from ml_pipeline.operations.expect import EXPECTATIONS
 from ml_pipeline.operations.judged_nights import LONGEST_WINDOW_NIGHTS
 from ml_pipeline.operations.mature import PERFORMANCE
@@ -89,6 +91,7 @@ class _Published:
     judged: list[JudgedNight]
     calibration: dict[Night, dict[str, Any]]
     bad_data: dict[Night, tuple[str, ...]]
+    estimates: _Rows
 
     def tick(self, night: Night) -> Tick:
         features = self.drift[night]
@@ -102,9 +105,9 @@ class _Published:
         )  # fmt: skip
         gap_low, gap_high = self._gap(night, version, judged)
         return Tick(
-            night, version, self.bad_data.get(night, ()), _share(features),
+            night, version, self.bad_data.get(night, ()), drifted_share([str(row["finding"]) for row in features]),
             sum(one.rows for one in judged if one.judged_on == night and one.scored_night not in self.bad_data),
-            saving, gap_low, gap_high,
+            saving, gap_low, gap_high, **_estimated(self.estimates.get(night, []), version),
         )  # fmt: skip
 
     def _gap(self, night: Night, version: str, judged: Sequence[JudgedNight]) -> tuple[float, float]:
@@ -134,7 +137,8 @@ def _read(site: Site, nights: Sequence[Night]) -> _Published:
     bad = _broken_expectations(site, wanted)
     for night, words in _faulty_features(drift, site.project.drift.max_faulty_share).items():
         bad[night] = (*bad.get(night, ()), *words)
-    return _Published(site, {night: drift[night] for night in champions}, judged, calibration, bad)
+    estimates = _rows(site, ESTIMATES, wanted)
+    return _Published(site, {night: drift[night] for night in champions}, judged, calibration, bad, estimates)
 
 
 def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str] | None = None) -> _Rows:
@@ -146,10 +150,26 @@ def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str
     return found
 
 
-def _share(features: Sequence[Mapping[str, Any]]) -> float:
-    """Share of the measured features that have drifted; NaN if none could be measured."""
-    measured = [row for row in features if row["finding"] != "missing"]
-    return sum(bool(row["is_drifted"]) for row in measured) / len(measured) if measured else math.nan
+def _estimated(rows: Sequence[Mapping[str, Any]], version: str) -> dict[str, Any]:
+    """What a night expects of the nights of ``version`` that wait for labels; numbers are missing unless they may count."""
+    # The grade is that of the model that scored last, the last row's.
+    if not rows or rows[-1]["model_version"] != version:
+        return {}
+    newest = rows[-1]
+    told = {"is_estimate_trusted": newest["is_trusted"], "estimate_reasons": (newest["reasons"],)}
+    waiting = [row for row in rows if row["model_version"] == version and row["state"] != MATURED and row["rows"]]
+    if not waiting or not newest["is_trusted"]:
+        return told
+    sums = {
+        name: sum(row["rows"] * row[name] for row in waiting)
+        for name in ("expected_log_loss", "expected_cost", "expected_baseline_cost")
+    }
+    promised, baseline = newest["promised_log_loss"], sums["expected_baseline_cost"]
+    return told | {
+        "estimated_log_loss": sums["expected_log_loss"] / sum(row["rows"] for row in waiting),
+        "promised_log_loss": math.nan if promised is None else promised,
+        "estimated_saving": 1 - sums["expected_cost"] / baseline if baseline else math.nan,
+    }
 
 
 def _judged(performance: _Rows, champions: Mapping[Night, str]) -> list[JudgedNight]:
@@ -158,7 +178,7 @@ def _judged(performance: _Rows, champions: Mapping[Night, str]) -> list[JudgedNi
         alone = {row["subject"]: row for row in performance[night] if row["window_nights"] == 1}
         if set(alone) >= {"model", "baseline"}:
             model, scored = alone["model"], alone["model"]["last_scored_night"]
-            costs = (model["mean_cost"], alone["baseline"]["mean_cost"])
+            costs = [math.nan if one["mean_cost"] is None else one["mean_cost"] for one in (model, alone["baseline"])]
             found.append(JudgedNight(night, scored, champions.get(scored), model["rows"], *costs))
     return found
 

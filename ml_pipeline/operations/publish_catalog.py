@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ml_pipeline.contracts.column_descriptions import described
+from ml_pipeline.contracts.replay import REPLAY_SCHEMA
 from ml_pipeline.contracts.source import KNOWN_AT, KNOWN_ON, SCORE_DATE
 from ml_pipeline.contracts.sql_models import FeatureContract, load_model_contracts
 from ml_pipeline.contracts.tables import (
@@ -20,13 +21,15 @@ from ml_pipeline.contracts.tables import (
     LATE_ARRIVALS_SCHEMA,
     PERFORMANCE_SCHEMA,
     QUARANTINE_SCHEMA,
-    REPLAY_SCHEMA,
     RESTATEMENTS_SCHEMA,
     SHADOW_REVIEW_SCHEMA,
+    SLICE_PERFORMANCE_SCHEMA,
     scores_schema,
 )
+from ml_pipeline.contracts.watched_scores import ESTIMATES_SCHEMA, PREDICTION_DRIFT_SCHEMA
 from ml_pipeline.io.catalog import View, files_select, json_select, quoted, write_catalog
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
+from ml_pipeline.operations.catalog_drift import drift_agreement_view
 from ml_pipeline.operations.catalog_marts import mart_views
 from ml_pipeline.operations.catalog_maturity import maturity_view
 from ml_pipeline.operations.catalog_scores import score_views
@@ -38,6 +41,10 @@ _PROMOTION_COLUMNS = {
     "champion_before": "varchar", "withdrawn": "varchar[]", "judged_on": "date", "effective_from": "date",
     "until": "date", "is_promoted": "boolean", "reasons": "varchar[]", "numbers": "json",
 }  # fmt: skip
+
+
+# Elsewhere a value is what was measured.
+_SLICE_WORDS = {"value": "The value of the feature that makes the slice; of a bin its number."}
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ def publish_catalog(site: Site) -> bool:
         maturity_view(site),
         *_sources(site),
         *_monitoring(site),
+        drift_agreement_view(site),
         _features(site),
         _quarantine(site),
         _promotions(site),
@@ -84,7 +92,8 @@ def _table_view(site: Site, name: str, published: _Published, comment: str) -> V
     columns = described(schema.names) | {
         name: published.words[name] for name in schema.names if name in published.words
     }
-    return View(name, files_select(site.tables.files(published.table), schema), comment, columns)
+    rows = files_select(site.tables.files(published.table), schema, has_grown=site.tables.has_grown(published.table))
+    return View(name, rows, comment, columns)
 
 
 def _labels(site: Site) -> View:
@@ -119,9 +128,24 @@ def _monitoring(site: Site) -> list[View]:
     tables: Sequence[tuple[str, pa.Schema, str]] = (
         ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
         (
+            "slice_performance",
+            SLICE_PERFORMANCE_SCHEMA,
+            "The same by slice and group, over the last 28 matured nights.",
+        ),
+        (
+            "estimates",
+            ESTIMATES_SCHEMA,
+            "What each night expected before the labels, and what came, once they had landed.",
+        ),
+        (
             "calibration",
             CALIBRATION_SCHEMA,
             "What was said and what happened, as a whole, by bin and by slice, with intervals.",
+        ),
+        (
+            "prediction_drift",
+            PREDICTION_DRIFT_SCHEMA,
+            "Distance of the probabilities from the test block and from lately.",
         ),
         ("drift", DRIFT_SCHEMA, "Distance of each feature from the training rows, by night."),
         ("retraining_decisions", DECISION_SCHEMA, "Whether to retrain, by night, with reasons."),
@@ -140,7 +164,10 @@ def _monitoring(site: Site) -> list[View]:
         ("replay", REPLAY_SCHEMA, "The nights as they would have been operated, under each policy."),
         ("restatements", RESTATEMENTS_SCHEMA, "Nights that late rows would have changed, had they come in time."),
     )
-    return [_table_view(site, name, _Published(f"monitoring/{name}", schema), text) for name, schema, text in tables]
+    return [
+        _table_view(site, name, _Published(f"monitoring/{name}", schema, _SLICE_WORDS if "feature" in schema.names else {}), text)
+        for name, schema, text in tables
+    ]  # fmt: skip
 
 
 def _promotions(site: Site) -> View:

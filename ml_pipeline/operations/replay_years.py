@@ -94,7 +94,8 @@ def _facts(site: Site, scores: pa.Table, nights: Sequence[Night]) -> dict[Night,
     for row in site.tables.read(DECISIONS, nights).to_pylist():
         who = served[row[SCORE_DATE]]
         found[row[SCORE_DATE]] = NightFacts(
-            who["model_version"], who["served_by"], _number(row["drifted_share"]), _number(row["cost_saving"]), _NAN,
+            who["model_version"], who["served_by"], _number(row["drifted_share"]), _number(row["cost_saving"]),
+            _number(row["estimated_log_loss"]),
             row["verdict"], row["severity"], row["reasons"],
         )  # fmt: skip
     return found

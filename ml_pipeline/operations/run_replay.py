@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ml_pipeline.contracts.replay import ReplayContract
+from ml_pipeline.contracts.replay import REPLAY_SCHEMA, ReplayContract
 from ml_pipeline.contracts.source import SCORE_DATE
-from ml_pipeline.contracts.tables import REPLAY_SCHEMA
 from ml_pipeline.domain.replay_page import replay_page
 from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy
 from ml_pipeline.domain.replay_report import ReplayReport

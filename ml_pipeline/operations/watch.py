@@ -12,14 +12,14 @@ from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
 from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_night
 from ml_pipeline.domain.drift import ReferenceBins, count_rows, reference_bins, stability_index
-from ml_pipeline.domain.drift_effect import WindowEffect, find_drift, window_effect
+from ml_pipeline.domain.drift_effect import Finding, WindowEffect, drifted_share, find_drift, window_effect
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
-from ml_pipeline.io.drift_report import write_drift_report
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
 from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
-from ml_pipeline.nights import Night, lookback_nights
+from ml_pipeline.nights import Night, lookback_nights, nights_back
 from ml_pipeline.operations.build import build_features, stale_features
 from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.drift_reports import RequestedReport, report_path, write_report
 from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
@@ -38,7 +38,8 @@ class DriftNights:
 def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     """Publish the drift of each of ``nights``: the last nights against the champion's training rows and the nights before.
 
-    Evidently runs on the nights of one weekday, a rule of the date alone, so that a range gives what its nights give.
+    Evidently runs on the nights of one weekday and where the verdict is other than the night before: both depend on
+    features up to the night alone, so that a range gives what its nights give.
     """
     site.calendar.require(nights)
     before = site.tables.published(DRIFT, nights)
@@ -77,15 +78,31 @@ def stale_drift(site: Site, nights: Sequence[Night]) -> list[Night]:
     return sorted(stale)
 
 
-def report_path(site: Site, night: Night) -> Path:
-    """Where Evidently's report of a night lies, if it was due."""
-    return site.reports / "drift" / f"{night}.html"
+def report_drift(site: Site, night: Night) -> RequestedReport | None:
+    """Write Evidently's report of ``night`` on request, whatever the day; None if there is no row to compare.
+
+    The table keeps what its rule gave, so that a range still gives what its nights give.
+
+    Raises:
+        NoChampionError: no model was champion on that night.
+    """
+    site.calendar.require([night])
+    ((version, _),) = champions_of(site, [night]).items()
+    bundle = read_bundle(site.models, version)
+    build_features(site, _reach(site, night), sql=bundle.feature_set)
+    found = _Watcher(site, bundle).report_on(night)
+    if not found:
+        return None
+    return RequestedReport(
+        report_path(site, night), tuple(found), tuple(name for name, (_, agrees) in found.items() if not agrees)
+    )
 
 
 def _reach(site: Site, night: Night) -> tuple[Night, ...]:
-    """Every night that the drift of ``night`` is made from: its windows, and the nights before the first of them."""
+    """Every night that the drift of ``night`` is made from: its windows, the one before, and the nights before the first."""
     rules = site.project.drift
-    nights = site.project.monitoring.window_nights + rules.trailing_nights + rules.of_windows - 1
+    # And one more: whether the night before had drifted is a question of its own windows.
+    nights = site.project.monitoring.window_nights + rules.trailing_nights + rules.of_windows
     return lookback_nights(night, nights, first_night=site.project.first_night)
 
 
@@ -111,27 +128,50 @@ class _Watcher:
         self._effects: dict[Night, WindowEffect] = {}
 
     def drift_of(self, night: Night) -> pa.Table:
-        site, monitoring = self._site, self._site.project.monitoring
+        monitoring = self._site.project.monitoring
         window = self._nights(night, monitoring.window_nights)
         counts = self._counts(window).sum(axis=0)
         psi = stability_index(self._bins, counts)
         rows = int(counts[0].sum()) if len(counts) else 0
-        windows = [self._effect(last) for last in self._nights(night, site.project.drift.of_windows)]
-        findings, faults = find_drift(site.project.drift, windows), self._faults(night)
-        evidently = self._report(night, window) if night.weekday() == monitoring.report_weekday else {}
+        newest, findings, faults = self._effect(night), self._findings(night), self._faults(night)
+        is_due = night.weekday() == monitoring.report_weekday or self._has_turned(night)
+        evidently = self.report_on(night) if is_due else {}
         entries = [
             {
                 SCORE_DATE: night, "feature": name, "model_version": self._bundle.version, "window_nights": len(window),
                 "rows": rows, "missing_share": counts[position, 0] / rows if rows else None, "psi": float(psi[position]),
-                "effect_training": _known(windows[-1].training[position]),
-                "effect_trailing": _known(windows[-1].trailing[position]), "finding": findings[position],
-                "is_drifted": findings[position] == "drift", "fault": faults.get(name), "evidently_psi": evidently.get(name),
-                "agrees_with_evidently": (evidently[name] > monitoring.psi_limit) == bool(psi[position] > monitoring.psi_limit)
-                if name in evidently else None,
+                "effect_training": _known(newest.training[position]),
+                "effect_trailing": _known(newest.trailing[position]), "finding": findings[position],
+                "is_drifted": findings[position] == "drift", "fault": faults.get(name), "evidently_psi": evidently[name][0] if name in evidently else None,
+                "agrees_with_evidently": evidently[name][1] if name in evidently else None,
             }
             for position, name in enumerate(self._bins.names)
         ]  # fmt: skip
         return pa.Table.from_pylist(entries, schema=DRIFT_SCHEMA)
+
+    def report_on(self, night: Night) -> dict[str, tuple[float, bool]]:
+        """Write Evidently's report; its index by feature, and whether ours lies on the same side of the limit."""
+        window, limit = (
+            self._nights(night, self._site.project.monitoring.window_nights),
+            self._site.project.monitoring.psi_limit,
+        )
+        psi = dict(zip(self._bins.names, stability_index(self._bins, self._counts(window).sum(axis=0)), strict=True))
+        found = write_report(
+            self._site, night, self._bundle, self._encoder, reference=self._reference, current=self._read(window)
+        )
+        return {name: (theirs, (theirs > limit) == bool(psi[name] > limit)) for name, theirs in found.items()}
+
+    def _findings(self, night: Night) -> tuple[Finding, ...]:
+        rules = self._site.project.drift
+        return find_drift(rules, [self._effect(last) for last in self._nights(night, rules.of_windows)])
+
+    def _has_turned(self, night: Night) -> bool:
+        """Whether the night counts as drifted and the night before did not, or the other way round; by one model alone."""
+        if night <= self._site.project.first_night:
+            return False
+        limit = self._site.project.monitoring.drifted_share_limit
+        shares = [drifted_share(self._findings(each)) for each in (nights_back(night, 1), night)]
+        return (shares[0] > limit) != (shares[1] > limit)
 
     def _nights(self, last: Night, count: int) -> tuple[Night, ...]:
         return lookback_nights(last, count, first_night=self._site.project.first_night)
@@ -175,31 +215,7 @@ class _Watcher:
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))
 
-    def _report(self, night: Night, window: Sequence[Night]) -> dict[str, float]:
-        gains = self._bundle.manifest["gain_by_feature"]
-        leading = sorted(gains, key=lambda name: (-gains[name], name))[: self._site.project.monitoring.report_features]
-        categories = [
-            column.name
-            for column in self._encoder.columns
-            if column.contract.type == "category" and column.name in leading
-        ]
-        rows = self._site.project.monitoring.report_rows
-        return write_drift_report(
-            report_path(self._site, night),
-            reference=_every_nth(self._reference, rows),
-            current=_every_nth(self._read(window), rows),
-            numbers=[name for name in leading if name not in categories],
-            categories=categories,
-            psi_limit=self._site.project.monitoring.psi_limit,
-        )
-
 
 def _known(value: float) -> float | None:
     """Missing evidence is null in the table, and no number."""
     return None if np.isnan(value) else float(value)
-
-
-def _every_nth(rows: pa.Table, wanted: int) -> pa.Table:
-    """A sample of at most ``wanted`` rows that depends on nothing but the rows."""
-    step = max(1, -(-rows.num_rows // wanted))
-    return rows.take(pa.array(np.arange(0, rows.num_rows, step)))

@@ -7,7 +7,8 @@ from ml_pipeline.defs.project import sql_project
 ASSETS = {
     "features", "labels", "trained_model", "recalibrated_model", "promotion", "scores", "monitoring/performance", "monitoring/drift",
     "monitoring/retraining_decisions", "monitoring/late_arrivals", "monitoring/calibration", "monitoring/expectations",
-    "tuned_parameters", "shadow_scores", "monitoring/shadow_review",
+    "tuned_parameters", "shadow_scores", "monitoring/shadow_review", "monitoring/estimates", "monitoring/prediction_drift",
+    "monitoring/replay",
 }  # fmt: skip
 JOBS = {
     "nightly_scoring", "ingestion", "feature_building", "retraining", "tuning", "recalibration", "scoring", "judging",

@@ -30,6 +30,8 @@ def test_one_night_runs_whole(scored_shop_copy: Site) -> None:
     for table, rows in (
         ("scores", 40),
         ("monitoring/performance", 6),
+        ("monitoring/estimates", 5),
+        ("monitoring/prediction_drift", 1),
         ("monitoring/drift", 12),
         ("monitoring/retraining_decisions", 1),
     ):

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,14 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from ml_pipeline.contracts.drift import DriftContract
-from ml_pipeline.domain.drift_effect import WindowEffect, divergence, effect_size, find_drift, window_effect
+from ml_pipeline.domain.drift_effect import (
+    WindowEffect,
+    divergence,
+    drifted_share,
+    effect_size,
+    find_drift,
+    window_effect,
+)
 
 RULES = DriftContract(min_nights=4, min_rows=100, max_effect=0.1, of_windows=5, least_windows=3)
 BINS = 12
@@ -98,3 +107,8 @@ def test_a_slow_season_is_told_from_a_break() -> None:
             for last in range(76, 81)
         ]
         assert find_drift(RULES, windows) == (finding,)
+
+
+def test_the_drifted_share_is_of_what_was_measured() -> None:
+    assert drifted_share(("drift", "season", "missing", "stable", "drift")) == 0.5
+    assert math.isnan(drifted_share(("missing", "missing")))

@@ -60,7 +60,7 @@ def test_each_evidence_has_its_act(facts: dict[str, float], verdict: str) -> Non
 def test_missing_evidence_is_called_missing() -> None:
     found = judged(nights(20, drifted_share=math.nan, cost_saving=math.nan, gap_low=math.nan, gap_high=math.nan))
     assert [reason for reason in found.reasons if "missing" in reason] == [
-        "drift is missing, 40% is the limit", "saving is missing", "calibration is missing"
+        "drift is missing, 40% is the limit", "saving is missing", "calibration is missing", "estimates are missing"
     ]  # fmt: skip
 
 
@@ -78,6 +78,31 @@ def test_each_hindrance_is_named(history: list[Tick], record: PolicyRecord, hind
     found = judged(history, record)
     assert found.verdict == "nothing"
     assert hindrance in " | ".join(found.reasons)
+
+
+WORSE = {"is_estimate_trusted": True, "estimated_log_loss": 0.66, "promised_log_loss": 0.58, "estimated_saving": 0.2}
+FUTILE = {"is_estimate_trusted": True, "estimated_log_loss": 0.5, "promised_log_loss": 0.58, "estimated_saving": 0.01}
+
+
+@pytest.mark.parametrize("warning", [WORSE, FUTILE])
+def test_a_trusted_estimate_asks_for_proof_earlier_and_never_acts_alone(warning: dict[str, object]) -> None:
+    assert judged(nights(20, **WEAK, **warning)).verdict == "retrain"
+    assert judged(nights(20, **warning)).verdict == "nothing"
+    unproven = judged(nights(20, **warning, cost_saving=math.nan))
+    assert unproven.verdict == "nothing"
+    assert "worse than promised is expected: proof is asked for earlier" in unproven.reasons
+
+
+def test_an_estimate_that_was_wrong_lately_is_switched_off_and_says_so() -> None:
+    off = {"is_estimate_trusted": False, "estimate_reasons": ("estimates are switched off for decisions", "by +0.2")}
+    found = judged(nights(20, **WEAK, **(WORSE | off)))
+    assert found.verdict == "nothing"
+    assert "estimates are switched off for decisions; by +0.2" in found.reasons
+
+
+@pytest.mark.parametrize("missing", ["estimated_log_loss", "promised_log_loss"])
+def test_an_estimate_that_is_missing_warns_of_nothing(missing: str) -> None:
+    assert judged(nights(20, **WEAK, **(WORSE | {missing: math.nan}))).verdict == "nothing"
 
 
 def test_k_of_n_nights_need_not_be_one_stretch() -> None:
@@ -182,7 +207,8 @@ _NUMBER = st.sampled_from([math.nan, -0.05, -0.05, -0.05, 0.02, 0.1])
 _TICK = st.builds(
     lambda share, saving, low, rows, bad, version: {
         "drifted_share": share, "cost_saving": saving, "gap_low": low, "gap_high": low + 0.01, "matured_rows": rows,
-        "bad_data": ("broken",) if bad else (), "model_version": version,
+        "bad_data": ("broken",) if bad else (), "model_version": version, "is_estimate_trusted": rows == 40,
+        "estimated_log_loss": 0.6 + low, "promised_log_loss": 0.58, "estimated_saving": saving,
     },
     st.sampled_from([math.nan, 0.1, 0.9]), _NUMBER, _NUMBER, st.sampled_from([0, 5, 40]), st.sampled_from([False] * 9 + [True]),
     st.sampled_from(["m1"] * 9 + ["m2"]),

@@ -40,6 +40,18 @@ def test_a_view_shows_exactly_its_files_with_their_night(tmp_path: Path) -> None
     assert ask(tmp_path, "select comment from duckdb_views() where view_name = 'scores'") == [("What was scored.",)]
 
 
+def test_files_of_before_a_table_grew_show_the_new_column_as_null(tmp_path: Path) -> None:
+    schema = SCHEMA.append(pa.field("note", pa.string()))
+    old, new = parquet(tmp_path, 1.0), tmp_path / "score_date=2024-05-06" / "part.parquet"
+    new.parent.mkdir()
+    pq.write_table(pa.table({"order_id": ["C"], "value": [3.0], "note": ["n"]}), new)
+    for files, expected in (([old], [None, None]), ([old, new], [None, None, "n"])):
+        write_catalog(tmp_path, [View("scores", files_select(files, schema, has_grown=True), "What was scored.")])
+        found = ask(tmp_path, "select * from scores order by order_id")
+        assert [row[3] for row in found] == expected
+        assert found[0][1:3] == ("A", 1.0)
+
+
 def test_nothing_changed_is_not_rebuilt_and_a_lost_file_is(tmp_path: Path) -> None:
     file = parquet(tmp_path, 1.0)
     assert publish(tmp_path, file)

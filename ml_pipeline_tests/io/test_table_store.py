@@ -208,3 +208,50 @@ def test_files_of_an_earlier_version_that_are_gone_are_named_with_the_version(st
     assert store.read("raw/orders", [NIGHTS[0]])["value"].to_pylist() == [9.0]
     with pytest.raises(FileNotFoundError, match=f"1 of 1 files of version {before} are no longer there.*{old.name}"):
         store.read("raw/orders", [NIGHTS[0]], version=before)
+
+
+def grown(*nights: Night) -> pa.Table:
+    cells = [{"score_date": night, "order_id": "a", "value": 1.0, "note": "n", "cost": 2.5} for night in nights]
+    return pa.Table.from_pylist(
+        cells, schema=SCHEMA.append(pa.field("note", pa.string())).append(pa.field("cost", pa.float64()))
+    )
+
+
+def grow(store: TableStore, table: pa.Table, *nights: Night, may_grow: bool = True) -> None:
+    notes = dict.fromkeys(nights, NightInputs("grown", {}))
+    store.publish("raw/orders", table, notes, key=["order_id"], may_grow=may_grow)
+
+
+def test_a_table_grows_at_its_end_and_older_nights_read_the_new_columns_as_null(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0), (NIGHTS[1], "a", 1.0)), list(NIGHTS[:2]))
+    assert not store.has_grown("raw/orders")
+    grow(store, grown(NIGHTS[1], NIGHTS[2]), NIGHTS[1], NIGHTS[2])
+    assert store.has_grown("raw/orders")
+    found = store.read("raw/orders", NIGHTS[:3])
+    assert found.schema.names[-2:] == ["note", "cost"]
+    assert found.select(["note", "cost"]).to_pylist() == [
+        {"note": None, "cost": None},
+        *[{"note": "n", "cost": 2.5}] * 2,
+    ]
+    # Only nights of before: no file has the column.
+    assert store.read("raw/orders", NIGHTS[:1], ["cost"]).to_pylist() == [{"score_date": NIGHTS[0], "cost": None}]
+    assert store.read("raw/orders", NIGHTS[:2], version=1).schema.names == SCHEMA.names
+    grow(store, grown(NIGHTS[0]), NIGHTS[0])
+    assert store.read("raw/orders", NIGHTS[:2])["cost"].to_pylist() == [2.5, 2.5]
+
+
+def test_growing_is_asked_for_and_never_loses_a_column(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0)), [NIGHTS[0]])
+    with pytest.raises(Exception, match="number of fields does not match"):
+        grow(store, grown(NIGHTS[1]), NIGHTS[1], may_grow=False)
+    grow(store, grown(NIGHTS[1]), NIGHTS[1])
+    with pytest.raises(ValueError, match=r"\['cost', 'note'\] that the rows lack"):
+        grow(store, rows((NIGHTS[2], "a", 1.0)), NIGHTS[2])
+    assert store.version("raw/orders") == 2
+
+
+def test_a_night_without_rows_can_be_the_one_that_grows(store: TableStore) -> None:
+    publish(store, rows((NIGHTS[0], "a", 1.0)), [NIGHTS[0]])
+    grow(store, grown(NIGHTS[1]).slice(0, 0), NIGHTS[1])
+    assert store.published("raw/orders")[NIGHTS[1]].rows == 0
+    assert store.read("raw/orders", NIGHTS[:2])["note"].to_pylist() == [None]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml_pipeline.operations.judged_nights import features_of, judged_rows, plan_judging, read_evidence
+from ml_pipeline.operations.judged_nights import features_of, judged_rows, plan_judging, read_judged
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.conftest import SHOP_SCORED
@@ -19,9 +19,9 @@ def with_capacity(site: Site) -> Site:
 
 
 def test_a_night_sees_the_rows_of_its_window_and_the_labels_known_to_it(scored_shop: Site) -> None:
-    plan = plan_judging(scored_shop, "monitoring/none", JUDGED, made_from=())
+    plan = plan_judging(scored_shop, ["monitoring/none"], JUDGED, made_from=())
     assert plan.stale == list(JUDGED)
-    evidence = read_evidence(scored_shop, plan)
+    evidence = read_judged(scored_shop, plan)
     for night in JUDGED[4:]:
         rows = judged_rows(scored_shop, night, plan.judged[night], evidence)
         frame = truth(scored_shop, night, 28)
@@ -36,6 +36,18 @@ def test_a_feature_that_a_feature_set_has_not_is_null(scored_shop: Site) -> None
     assert found.column_names == ["channel", "colour"]
     assert found.column("colour").null_count == found.num_rows == rows.num_rows
     assert found.column("channel").null_count == 0
+
+
+def test_rows_in_another_order_than_their_features_find_them_all_the_same(scored_shop: Site) -> None:
+    rows = scored_shop.tables.read("scores", SHOP_SCORED)
+    order = np.random.default_rng(5).permutation(rows.num_rows)
+    found, shuffled = (
+        features_of(scored_shop, each, list(SHOP_SCORED), ("channel", "baseline_return_rate"))
+        for each in (rows, rows.take(order))
+    )
+    assert found.take(order).equals(shuffled)
+    fewer = features_of(scored_shop, rows.slice(3), list(SHOP_SCORED), ("channel", "baseline_return_rate"))
+    assert found.slice(3).equals(fewer)
 
 
 def test_where_a_capacity_decides_the_published_decision_is_what_costs(scored_shop_copy: Site) -> None:
@@ -54,7 +66,7 @@ def test_where_a_capacity_decides_the_published_decision_is_what_costs(scored_sh
     wrong = np.where(known["decision"], (labels == 0) * 1.0, (labels == 1) * 2.0)
     found = site.tables.read(PERFORMANCE, [night]).to_pandas().query("window_nights == 28").set_index("subject")
     assert found.loc["model", "mean_cost"] == pytest.approx(wrong.mean())
-    plan = plan_judging(site, "monitoring/none", [night], made_from=())
-    rows_judged = judged_rows(site, night, plan.judged[night], read_evidence(site, plan))
+    plan = plan_judging(site, ["monitoring/none"], [night], made_from=())
+    rows_judged = judged_rows(site, night, plan.judged[night], read_judged(site, plan))
     by_night = pd.Series(rows_judged.acts["baseline"]).groupby(rows_judged.dates).sum()
     assert set(by_night) == {CAPACITY}, "the baseline has as many hands as the model"

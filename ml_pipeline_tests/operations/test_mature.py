@@ -1,15 +1,21 @@
 import shutil
+from dataclasses import replace
 from datetime import date
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
+from ml_pipeline.domain.evaluation import row_log_loss
+from ml_pipeline.domain.paired_bootstrap import paired_gain
+from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.judged_nights import baseline_of, features_of
-from ml_pipeline.operations.mature import PERFORMANCE, measure_performance, stale_performance
+from ml_pipeline.operations.mature import PERFORMANCE, SLICE_PERFORMANCE, measure_performance, stale_performance
+from ml_pipeline.operations.promote import current_champion
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline_tests.conftest import SHOP_SCORED
 
@@ -82,6 +88,83 @@ def test_nights_alone_give_what_the_range_gave(scored_shop: Site, scored_shop_co
         for one in (site, scored_shop)
     ]
     assert hashes[0] == hashes[1]
+
+
+def test_a_window_has_its_interval_its_gains_and_what_the_champion_promised(scored_shop: Site) -> None:
+    night = JUDGED[-1]
+    rows = scored_shop.tables.read(PERFORMANCE, [night]).to_pandas().set_index(["window_nights", "subject"])
+    frame = truth(scored_shop, night, 28)
+    known = frame[frame["is_sent_back"].notna()]
+    losses = row_log_loss(known["is_sent_back"].astype(float).to_numpy(), known["probability"].to_numpy())
+    seed = scored_shop.project.training.seed
+    around = paired_gain(known["score_date"].to_numpy().astype("M8[D]"), losses, confidence=0.975, seed=seed)
+    model = rows.loc[(28, "model")]
+    assert (model["log_loss_low"], model["log_loss_high"]) == pytest.approx((around.low, around.high))
+    baseline = rows.loc[(28, "baseline")]
+    assert model["log_loss_gain"] == pytest.approx(baseline["log_loss"] - model["log_loss"])
+    assert model["cost_gain"] == pytest.approx(baseline["mean_cost"] - model["mean_cost"])
+    assert model["log_loss_gain_low"] < model["log_loss_gain"] < model["log_loss_gain_high"]
+    test = read_bundle(scored_shop.models, str(current_champion(scored_shop))).json("metrics.json")["test"]
+    assert (model["promised_log_loss"], baseline["promised_log_loss"]) == pytest.approx(
+        (test["model"]["log_loss"], test["baseline"]["log_loss"])
+    )
+    # One night says nothing of others, and only the model has gains.
+    assert rows.loc[(1, "model")][["log_loss_low", "cost_gain_low"]].isna().all()
+    assert pd.isna(baseline["cost_gain"])
+
+
+def test_a_slice_is_what_plain_pandas_finds(scored_shop_copy: Site) -> None:
+    terms = scored_shop_copy.project.promotion.model_copy(update={"groups": ("channel",), "min_slice_rows": 40})
+    project = scored_shop_copy.project.model_copy(update={"promotion": terms})
+    site, night = replace(scored_shop_copy, sql=replace(scored_shop_copy.sql, project=project)), JUDGED[-1]
+    measure_performance(site, JUDGED)
+    frame = truth(site, night, 28)
+    features = site.tables.read(features_table(site.sql), SHOP_SCORED, ["order_id", "channel"]).to_pandas()
+    known = frame[frame["is_sent_back"].notna()].merge(features[["order_id", "channel"]], on="order_id", how="left")
+    rows = site.tables.read(SLICE_PERFORMANCE, [night]).to_pandas()
+    mine = rows[rows["subject"] == "model"].set_index("value")
+    assert set(rows["feature"]) == {"channel"}
+    for value, part in known.groupby("channel"):
+        labels, said = part["is_sent_back"].astype(float), part["probability"]
+        assert mine.loc[value, "rows"] == len(part)
+        assert mine.loc[value, "log_loss"] == pytest.approx(oracle.log_loss(labels, said))
+        assert mine.loc[value, "roc_auc"] == pytest.approx(oracle.roc_auc_score(labels, said))
+        assert mine.loc[value, "mean_cost"] == pytest.approx(np.where(part["decision"], labels == 0, 2 * labels).mean())
+    assert set(mine["finding"][mine["rows"] < 40]) <= {"too few rows"}
+    assert (mine["rows_scored"] >= mine["rows"]).all()
+    alone = copy_without(site, night)
+    measure_performance(site, [night])
+    assert site.tables.published(SLICE_PERFORMANCE)[night].content_hash == alone
+
+
+def copy_without(site: Site, night: date) -> str:
+    """Forget what was judged; returns the hash of the slices of ``night`` as they were."""
+    before = site.tables.published(SLICE_PERFORMANCE)[night].content_hash
+    for table in (PERFORMANCE, SLICE_PERFORMANCE):
+        shutil.rmtree(site.tables.path(table))
+    return before
+
+
+def test_an_installation_of_before_the_intervals_is_judged_again_without_a_hand(scored_shop_copy: Site) -> None:
+    site = scored_shop_copy
+    rows = site.tables.read(PERFORMANCE, JUDGED)
+    copy_without(site, JUDGED[-1])
+    old = rows.select(rows.column_names[: rows.column_names.index("mean_cost") + 1])
+    site.tables.publish(
+        PERFORMANCE, old, dict.fromkeys(JUDGED, NightInputs("old", {})), key=["window_nights", "subject"]
+    )
+    assert stale_performance(site, JUDGED) == list(JUDGED)
+    measure_performance(site, JUDGED[6:])
+    assert site.tables.has_grown(PERFORMANCE)
+    with duckdb.connect(str(site.data / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "select score_date > ?, count(promised_log_loss) from performance group by all order by 1", [JUDGED[5]]
+        ).fetchall()
+        (words,) = connection.sql(
+            "select comment from duckdb_columns() where table_name = 'slice_performance' and column_name = 'value'"
+        ).fetchall()
+    assert found == [(False, 0), (True, 36)]
+    assert "makes the slice" in words[0]
 
 
 def test_labels_that_were_never_built_are_asked_for(scored_shop: Site) -> None:

@@ -20,7 +20,8 @@ left join features on scores.score_date = features.score_date and scores.order_i
 VIEWS = {
     "scores", "score_publications", "score_revisions", "score_restatements", "shadow_scores", "labels", "label_maturity", "orders", "returns",
     "products", "performance", "calibration", "drift", "retraining_decisions", "features", "quarantine", "promotions",
-    "late_arrivals", "restatements", "backtest", "expectations", "shadow_review",
+    "late_arrivals", "restatements", "backtest", "expectations", "shadow_review", "slice_performance", "estimates",
+    "prediction_drift", "drift_agreement", "replay",
 }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 import shutil
+from dataclasses import replace
 from datetime import date
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,9 +13,10 @@ from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import lookback_nights, nights_between
 from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.drift_reports import report_path
 from ml_pipeline.operations.promote import NoChampionError, current_champion
 from ml_pipeline.operations.site import Site, features_table
-from ml_pipeline.operations.watch import DRIFT, measure_drift, report_path, stale_drift
+from ml_pipeline.operations.watch import DRIFT, measure_drift, report_drift, stale_drift
 from ml_pipeline_tests.conftest import SHOP_SCORED
 
 SUNDAYS = [date(2024, 5, 5), date(2024, 5, 12)]
@@ -49,7 +52,7 @@ def test_drift_compares_the_last_nights_with_the_champions_training_rows(scored_
     assert all(row["model_version"] == bundle.version for row in found)
 
 
-def test_evidently_reports_on_its_weekday_alone(scored_shop: Site) -> None:
+def test_evidently_reports_on_its_weekday_while_the_verdict_stays(scored_shop: Site) -> None:
     drift = scored_shop.tables.read(DRIFT, SHOP_SCORED).to_pandas()
     with_report = drift[drift["evidently_psi"].notna()]
     assert sorted(set(with_report["score_date"])) == SUNDAYS
@@ -99,6 +102,61 @@ def test_a_delivery_that_changes_its_face_is_seen(scored_shop_copy: Site) -> Non
     assert faults == {nights[0]: "one and the same value in every row, never so before", **dict.fromkeys(nights[1:])}
 
 
+def test_evidently_reports_too_when_the_verdict_turns_whichever_nights_run_together(scored_shop_copy: Site) -> None:
+    terms = scored_shop_copy.project.monitoring.model_copy(update={"drifted_share_limit": 0.05})
+    project = scored_shop_copy.project.model_copy(update={"monitoring": terms})
+    site = replace(scored_shop_copy, sql=replace(scored_shop_copy.sql, project=project))
+    nights = nights_between(date(2024, 5, 6), date(2024, 5, 11))
+    rows = site.tables.read("raw/orders", nights)
+    changed = rows.set_column(rows.schema.get_field_index("channel"), "channel", pa.array(["phone"] * rows.num_rows))
+    site.tables.publish(
+        "raw/orders", changed, {night: NightInputs("", {}) for night in nights}, key=["order_id", "known_at"]
+    )
+    shutil.rmtree(site.tables.path(DRIFT))
+    shutil.rmtree(site.reports / "drift")
+    measure_drift(site, nights)
+    found = site.tables.read(DRIFT, nights).to_pandas()
+    is_drifted = found.groupby("score_date")["is_drifted"].mean() > 0.05
+    (turned,) = [
+        night for night, before in zip(nights[1:], nights, strict=False) if is_drifted[night] != is_drifted[before]
+    ]
+    reported = found[found["evidently_psi"].notna()]
+    assert set(reported["score_date"]) == {turned}
+    assert [night for night in nights if report_path(site, night).exists()] == [turned]
+    assert not reported["agrees_with_evidently"].isna().any()
+    before = site.tables.published(DRIFT)[turned].content_hash
+    shutil.rmtree(site.tables.path(DRIFT))
+    measure_drift(site, [turned])
+    assert site.tables.published(DRIFT)[turned].content_hash == before
+
+
+def test_a_report_that_is_asked_for_is_written_and_leaves_the_table_alone(scored_shop_copy: Site) -> None:
+    site, wednesday = scored_shop_copy, date(2024, 5, 8)
+    before = site.tables.published(DRIFT)
+    found = report_drift(site, wednesday)
+    assert found is not None and found.path == report_path(site, wednesday) and found.path.exists()
+    assert len(found.compared) == 8 and set(found.disagreeing) <= set(found.compared)
+    assert site.tables.published(DRIFT) == before
+
+
+def test_the_two_verdicts_stand_side_by_side_for_analysts(scored_shop: Site) -> None:
+    drift = scored_shop.tables.read(DRIFT, SHOP_SCORED).to_pandas().query("evidently_psi == evidently_psi")
+    with duckdb.connect(str(scored_shop.data / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.sql("from drift_agreement").df().set_index("score_date")
+        silent = "select column_name from duckdb_columns() where table_name = 'drift_agreement' and comment is null"
+        assert connection.sql(silent).fetchall() == []
+    assert [night.date() for night in rows.index] == SUNDAYS
+    share = drift.assign(agrees=(drift["psi"] > 0.25) == (drift["evidently_psi"] > 0.25)).groupby("score_date")[
+        "agrees"
+    ]
+    assert list(rows["agreement_share"]) == pytest.approx(list(share.mean()))
+    assert list(rows["features_compared"]) == [8, 8]
+
+
 def test_a_night_without_a_champion_cannot_be_watched(scored_shop: Site) -> None:
-    with pytest.raises(NoChampionError):
-        measure_drift(scored_shop, [date(2024, 5, 4)])
+    for watch in (
+        lambda: measure_drift(scored_shop, [date(2024, 5, 4)]),
+        lambda: report_drift(scored_shop, date(2024, 5, 4)),
+    ):
+        with pytest.raises(NoChampionError):
+            watch()

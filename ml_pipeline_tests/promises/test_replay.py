@@ -20,8 +20,9 @@ from ml_pipeline_tests.processes import ROOT
 from ml_pipeline_tests.shop_replay import FIRST, LAST, with_incidents, with_replay
 
 COMPARED = (
-    "scores", "monitoring/performance", "monitoring/calibration", "monitoring/drift", "monitoring/expectations",
-    "monitoring/retraining_decisions", "monitoring/late_arrivals",
+    "scores", "monitoring/performance", "monitoring/slice_performance", "monitoring/calibration", "monitoring/estimates",
+    "monitoring/drift", "monitoring/prediction_drift", "monitoring/expectations", "monitoring/retraining_decisions",
+    "monitoring/late_arrivals",
 )  # fmt: skip
 
 
