@@ -18,6 +18,7 @@ RUNBOOKS: Mapping[str, str] = {
     r"a night could not be scored": "a-night-could-not-be-scored",
     r"(champion|previous_champion) \S+ could not score": "a-model-could-not-score",
     r"data are bad": "data-are-bad",
+    r"scores are overdue": "scores-are-overdue",
     r"challengers are refused in a row": "challengers-are-refused-in-a-row",
     r"this is a test": "this-is-a-test",
 }

@@ -1,18 +1,17 @@
 """The nightly schedule: minutes after the cutoff, the night whose cutoff it was, after those that were left out."""
 
-from datetime import UTC, date
+from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from ml_pipeline.defs.freshness import DELAY, NIGHTLY_CRON
+from ml_pipeline.defs.freshness import NIGHTLY_CRON, evening_of, night_of
 from ml_pipeline.defs.jobs import nightly_scoring
 from ml_pipeline.defs.project import sql_project
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.defs.run_tags import NIGHT, in_words
 from ml_pipeline.io.table_store import TableStore
-from ml_pipeline.nights import Night, contiguous_runs, nights_back, replayed_night
+from ml_pipeline.nights import Night, contiguous_runs
 from ml_pipeline.operations.missed_nights import nights_to_run
 
 _PROJECT = sql_project().project
@@ -33,10 +32,9 @@ def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[d
 
     After a time in which nothing ran, Dagster tells of the newest tick only; so each tick asks for what is missing.
     """
-    fired_at = context.scheduled_execution_time.astimezone(UTC)
     # The day of the cutoff, not of the tick: five minutes after 23:58 it is tomorrow.
-    today = (fired_at - DELAY).astimezone(ZoneInfo(_PROJECT.timezone)).date()
-    night = replayed_night(nights_back(today, -_PROJECT.cutoff.days_before), _PROJECT.replay_year)
+    today = evening_of(context.scheduled_execution_time)
+    night = night_of(today)
     if _PROJECT.last_night is not None and night > _PROJECT.last_night:
         return dg.SkipReason(f"{night} lies after the last night, {_PROJECT.last_night}")
     nights = nights_to_run(TableStore(Path(site.data)), night)

@@ -11,7 +11,7 @@ from dagster._core.definitions import freshness_evaluator
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.event_log.base import AssetRecord
 
-from ml_pipeline.defs.freshness import NIGHTLY_CRON, NIGHTLY_FRESHNESS
+from ml_pipeline.defs.freshness import NIGHTLY_CRON, NIGHTLY_FRESHNESS, evening_of, night_of
 from ml_pipeline.defs.loading import code_location
 from ml_pipeline.defs.project import sql_project
 from ml_pipeline_tests.processes import run_python
@@ -58,3 +58,19 @@ def test_the_delay_after_the_cutoff_is_a_setting() -> None:
     assert NIGHTLY_CRON == "5 20 * * *"
     asked = "from ml_pipeline.defs.freshness import NIGHTLY_CRON, NIGHTLY_FRESHNESS as f; print(NIGHTLY_CRON, f.deadline_cron)"
     assert run_python(asked, environment={"ML_PIPELINE_NIGHTLY_DELAY_MINUTES": "250"}) == "10 0 * * * 10 1 * * *"
+
+
+@pytest.mark.parametrize(
+    ("instant", "evening", "night"),
+    [
+        (TICK, "2026-11-21", "2013-11-22"), (TICK - timedelta(seconds=1), "2026-11-20", "2013-11-21"),
+        (TICK + timedelta(hours=23), "2026-11-21", "2013-11-22"),
+        (TICK.astimezone(ZoneInfo("Asia/Kolkata")), "2026-11-21", "2013-11-22"),
+        # The clock goes back in the night, and forward.
+        (datetime(2026, 10, 31, 20, 5, tzinfo=NEW_YORK), "2026-10-31", "2013-11-01"),
+        (datetime(2026, 3, 8, 20, 4, tzinfo=NEW_YORK), "2026-03-07", "2013-03-08"),
+    ],
+)  # fmt: skip
+def test_an_evening_lasts_from_its_tick_to_the_next(instant: datetime, evening: str, night: str) -> None:
+    found = evening_of(instant)
+    assert (str(found), str(night_of(found))) == (evening, night)
