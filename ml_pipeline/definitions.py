@@ -1,10 +1,10 @@
 """The front door of the code location: everything below ``defs/``, nothing else."""
 
-from pathlib import Path
-
 import dagster as dg
+
+from ml_pipeline.defs.loading import code_location
 
 
 @dg.definitions
 def definitions() -> dg.Definitions:
-    return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return code_location()

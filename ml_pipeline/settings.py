@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: of an MLflow server; empty for the SQLite store below the data root.
     threads: of DuckDB and LightGBM; never changes a result.
     alert_channels: where alerts go, separated by spaces; ``contracts/alerts.py`` says how they are written. May hold secrets.
+    nightly_delay_minutes: how long after the cutoff the schedule fires; more where deliveries come in later.
+    sensor_seconds: how often the sensors look, at most.
     ui_allowed_hosts: names, separated by commas, under which an authenticating proxy on this machine offers the UI over TLS.
     """
 
@@ -34,6 +36,8 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     threads: int = Field(default=2, ge=1, le=64)
     alert_channels: SecretStr = SecretStr("")
+    nightly_delay_minutes: int = Field(default=5, ge=1, le=23 * 60)
+    sensor_seconds: int = Field(default=60, ge=1, le=3600)
     ui_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("ui_allowed_hosts", mode="before")

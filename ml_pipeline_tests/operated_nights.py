@@ -7,12 +7,11 @@ The use case, the data root and the Dagster home are those of the environment.
 
 import sys
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
 
-import ml_pipeline
 from ml_pipeline.defs.instance import open_instance
+from ml_pipeline.defs.loading import code_location
 from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import site_resource
 from ml_pipeline.defs.sensors import retraining_requests
@@ -21,7 +20,7 @@ from ml_pipeline.nights import nights_between
 
 def operate(first: date, last: date) -> None:
     """One night after the other; a run that fails ends it."""
-    definitions = dg.load_from_defs_folder(path_within_project=Path(ml_pipeline.__file__).parent)
+    definitions = code_location()
     with open_instance(settings().dagster_home) as instance:
         for night in nights_between(first, last):
             run(definitions, instance, "nightly_scoring", str(night), {})

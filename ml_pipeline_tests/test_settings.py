@@ -50,6 +50,22 @@ def test_a_number_of_threads_that_is_none_is_refused(monkeypatch: pytest.MonkeyP
         Settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("NIGHTLY_DELAY_MINUTES", "0"),
+        ("NIGHTLY_DELAY_MINUTES", "1441"),
+        ("SENSOR_SECONDS", "0"),
+        ("SENSOR_SECONDS", "soon"),
+    ],
+)
+def test_a_pause_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
+    assert (Settings().nightly_delay_minutes, Settings().sensor_seconds) == (5, 60)
+    monkeypatch.setenv(f"ML_PIPELINE_{name}", given)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().threads = 3  # type: ignore[misc]

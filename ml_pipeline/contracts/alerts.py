@@ -20,6 +20,7 @@ RUNBOOKS: Mapping[str, str] = {
     r"model \S+ could not score in the shadow": "a-model-could-not-score-in-the-shadow",
     r"a fresh champion does worse than its predecessor": "a-fresh-champion-does-worse-than-its-predecessor",
     r"data are bad": "data-are-bad",
+    r"scores are overdue": "scores-are-overdue",
     r"challengers are refused in a row": "challengers-are-refused-in-a-row",
     r"this is a test": "this-is-a-test",
 }

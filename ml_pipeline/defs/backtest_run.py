@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import click
 import dagster as dg
@@ -11,6 +10,7 @@ import dagster as dg
 from ml_pipeline.contracts.project import BacktestContract
 from ml_pipeline.defs.default_run import Stage, StageFailedError, execute_stage, landing_stages
 from ml_pipeline.defs.instance import open_instance, prepare
+from ml_pipeline.defs.loading import code_location
 from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import site_resource
 from ml_pipeline.nights import nights_between
@@ -41,7 +41,7 @@ def run_backtest_stages(site: Site, instance: dg.DagsterInstance, say: Callable[
     span = site.project.backtest
     if span is None:
         raise StageFailedError("the project has no backtest; name its first and last month as backtest in project.yml")
-    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
+    definitions = code_location()
     runs = 0
     for stage in backtest_stages(site, span):
         nights = stage.stale()

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from ml_pipeline.defs.loading import code_location
 from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
@@ -88,7 +88,7 @@ def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], No
     Raises:
         StageFailedError: a run failed; later stages were not started.
     """
-    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
+    definitions = code_location()
     chain = stages(site)
     runs = 0
     for number, stage in enumerate(chain, start=1):

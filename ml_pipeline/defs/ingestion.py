@@ -1,19 +1,23 @@
 """Assets that land the sources, one for each entry of ``sources.yml``."""
 
 from collections.abc import Mapping
+from statistics import median
 
 import dagster as dg
 
 from ml_pipeline.contracts.source import SourceContract
+from ml_pipeline.defs.freshness import NIGHTLY_FRESHNESS
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, sql_project
 from ml_pipeline.defs.reporting import REFUSALS, Report, nights_of, passed, published_facts, refused, report_nights
 from ml_pipeline.defs.resources import SiteResource
 from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
-from ml_pipeline.operations.land import land
+from ml_pipeline.operations.land import LandingHeldError, land
 
 CONTRACT_KEPT = "contract_kept"
 ROWS_ADD_UP = "rows_add_up"
+LIKE_THE_NIGHTS_BEFORE = "like_the_nights_before"
+_NIGHTS_BEFORE = 28
 
 
 class LandingConfig(dg.Config):
@@ -30,12 +34,16 @@ def _asset(contract: SourceContract) -> dg.AssetsDefinition:
         key=key, partitions_def=NIGHTS, backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="ingestion",
         kinds={"deltalake", "pandera"}, owners=[contract.owner], pool="landing", code_version="1",
         description=f"{contract.description} Known {contract.known_when}.",
-        metadata={"dagster/column_schema": column_schema(columns)},
+        freshness_policy=NIGHTLY_FRESHNESS, metadata={"dagster/column_schema": column_schema(columns)},
         check_specs=[
             dg.AssetCheckSpec(CONTRACT_KEPT, asset=key, blocking=True,
                               description="No more rows break the contract than sources.yml allows."),
             dg.AssetCheckSpec(ROWS_ADD_UP, asset=key, blocking=True,
                               description="Rows landed + quarantined + deduplicated = rows read."),
+            dg.AssetCheckSpec(LIKE_THE_NIGHTS_BEFORE, asset=key, blocking=True, description=(
+                "Volume, scale and missing values of the delivery lie where the nights before it let one expect, or a person "
+                "has accepted it; else it is held."
+            )),
         ],
     )  # fmt: skip
     def landed(context: dg.AssetExecutionContext, config: LandingConfig, site: SiteResource) -> Report:
@@ -44,7 +52,8 @@ def _asset(contract: SourceContract) -> dg.AssetsDefinition:
         try:
             outcome = land(here, contract.name, nights, may_restate=config.may_restate)
         except REFUSALS as error:
-            check, failure = refused(CONTRACT_KEPT, error)
+            is_held = isinstance(error, LandingHeldError)
+            check, failure = refused(LIKE_THE_NIGHTS_BEFORE if is_held else CONTRACT_KEPT, error)
             yield check
             raise failure from error
         published = here.tables.published(f"raw/{contract.name}")
@@ -55,9 +64,17 @@ def _asset(contract: SourceContract) -> dg.AssetsDefinition:
         })  # fmt: skip
         yield passed(CONTRACT_KEPT, nights=len(nights), nights_unchanged=len(outcome.unchanged))
         yield _rows_add_up(landed_nights)
+        yield passed(LIKE_THE_NIGHTS_BEFORE, **_volume(published, nights[-1]))
         yield dg.MaterializeResult(metadata=published_facts(outcome.published) if outcome.published else {})
 
     return landed
+
+
+def _volume(published: Mapping[Night, PublishedNight], night: Night) -> dict[str, float | str]:
+    """Rows of the newest night beside the median of the nights before it."""
+    before = [published[each].rows for each in sorted(published) if each < night][-_NIGHTS_BEFORE:]
+    told = {"usual_rows": float(median(before))} if before else {}
+    return {"night": str(night), "rows": published[night].rows, "nights_before": len(before), **told}
 
 
 def _rows_add_up(nights: Mapping[Night, PublishedNight]) -> dg.AssetCheckResult:

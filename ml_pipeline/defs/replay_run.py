@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 
 from ml_pipeline.contracts.replay import ReplayContract
 from ml_pipeline.defs.default_run import Stage, execute_stage, landing_stages
+from ml_pipeline.defs.loading import code_location
 from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
@@ -40,7 +40,7 @@ def run_replay_stages(
     Raises:
         ValueError: the project has no replay. StageFailedError: a run failed; later stages were not started.
     """
-    definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
+    definitions = code_location()
     runs = 0
     for stage in replay_stages(site, require_span(site), policies, with_incidents=with_incidents):
         nights = stage.stale()

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from ml_pipeline.contracts.rows import SourceShapeError
+from ml_pipeline.defs.meter import METER
+from ml_pipeline.defs.run_tags import NIGHT, VERDICT, VERDICT_EVIDENCE, in_words, tag_run
 from ml_pipeline.io.connectors.connector import DeliveryError
 from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.io.sql_template import SqlRefusedError
@@ -26,8 +28,14 @@ Report = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
 
 
 def nights_of(context: dg.AssetExecutionContext) -> list[Night]:
-    """The nights of this run, read first: a partitioned job without a partition must fail, not publish nothing."""
-    return [parse_night(key) for key in context.partition_keys]
+    """The nights of this run, read first: a partitioned job without a partition must fail, not publish nothing.
+
+    From here on the asset's cost is measured; the first asset of a run tags it with its nights.
+    """
+    keys = list(context.partition_keys)
+    if METER.begin(context.run_id, context.asset_key.to_user_string(), len(keys)):
+        tag_run(context, {NIGHT: in_words(keys)})
+    return [parse_night(key) for key in keys]
 
 
 def refused(check_name: str, error: Exception) -> tuple[dg.AssetCheckResult, dg.Failure]:
@@ -51,11 +59,27 @@ def run_or_refuse(work: Callable[[], Outcome]) -> Outcome:
 def report_nights(
     context: dg.AssetExecutionContext, published: PublishResult | None, facts: Mapping[Night, Mapping[str, Any]]
 ) -> None:
-    """Attach each night's own counts to its own materialisation."""
+    """Attach to each night's materialisation its own counts, and what the run had cost when its nights were published."""
     changed = set(published.changed) if published else set()
+    cost = METER.publish(
+        context.run_id, context.asset_key.to_user_string(), nights_changed=len(changed), rows=published.rows if published else 0
+    )  # fmt: skip
+    shared = {} if cost is None else {
+        "nights_in_run": cost.nights, "seconds_until_published": round(cost.wall_seconds, 3),
+        "cpu_seconds_until_published": round(cost.cpu_seconds, 3), "peak_memory_mib": round(cost.peak_memory_mib, 1),
+    }  # fmt: skip
     for key in context.partition_keys:
         night = parse_night(key)
-        context.add_asset_metadata({**facts.get(night, {}), "is_changed": night in changed}, partition_key=key)
+        context.add_asset_metadata(
+            {**facts.get(night, {}), **shared, "is_changed": night in changed}, partition_key=key
+        )
+    _tag_verdict(context, list(facts.values()))
+
+
+def _tag_verdict(context: dg.AssetExecutionContext, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Of one night; a range has many verdicts."""
+    if len(facts) == 1 and "verdict" in facts[0]:
+        tag_run(context, {VERDICT: str(facts[0]["verdict"]), VERDICT_EVIDENCE: str(facts[0]["evidence_id"])})
 
 
 def published_facts(published: PublishResult) -> dict[str, Any]:

@@ -1,30 +1,29 @@
-"""The nightly schedule: five minutes after the cutoff, the night whose cutoff it was, after those that were left out."""
+"""The nightly schedule: minutes after the cutoff, the night whose cutoff it was, after those that were left out."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from ml_pipeline.defs.freshness import NIGHTLY_CRON, evening_of, night_of
 from ml_pipeline.defs.jobs import nightly_scoring
 from ml_pipeline.defs.project import sql_project
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.defs.run_tags import NIGHT, in_words
 from ml_pipeline.io.table_store import TableStore
-from ml_pipeline.nights import Night, contiguous_runs, nights_back, replayed_night
+from ml_pipeline.nights import Night, contiguous_runs
 from ml_pipeline.operations.missed_nights import nights_to_run
 
 _PROJECT = sql_project().project
-_DELAY = timedelta(minutes=5)
 # One run for a week of nights: few starts, and a night that is refused holds up no more than its week.
 _NIGHTS_A_RUN = 7
 # The instance lets one run of this tag work at a time, in the order of the queue: a night needs the landings before it.
 _IN_ORDER = {"ml_pipeline/nightly": "in_order"}
-_AFTER_CUTOFF = (datetime.combine(_PROJECT.first_night, _PROJECT.cutoff.time) + _DELAY).time()
 
 
 @dg.schedule(
     job=nightly_scoring,
-    cron_schedule=f"{_AFTER_CUTOFF.minute} {_AFTER_CUTOFF.hour} * * *",
+    cron_schedule=NIGHTLY_CRON,
     execution_timezone=_PROJECT.timezone,
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
@@ -33,10 +32,9 @@ def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[d
 
     After a time in which nothing ran, Dagster tells of the newest tick only; so each tick asks for what is missing.
     """
-    fired_at = context.scheduled_execution_time.astimezone(UTC)
     # The day of the cutoff, not of the tick: five minutes after 23:58 it is tomorrow.
-    today = (fired_at - _DELAY).astimezone(ZoneInfo(_PROJECT.timezone)).date()
-    night = replayed_night(nights_back(today, -_PROJECT.cutoff.days_before), _PROJECT.replay_year)
+    today = evening_of(context.scheduled_execution_time)
+    night = night_of(today)
     if _PROJECT.last_night is not None and night > _PROJECT.last_night:
         return dg.SkipReason(f"{night} lies after the last night, {_PROJECT.last_night}")
     nights = nights_to_run(TableStore(Path(site.data)), night)
@@ -46,6 +44,6 @@ def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[d
 def _request(today: date, first: Night, last: Night) -> dg.RunRequest:
     run_key = f"{today} from {first}"
     if first == last:
-        return dg.RunRequest(run_key, partition_key=str(first), tags={"night": str(first), **_IN_ORDER})
+        return dg.RunRequest(run_key, partition_key=str(first), tags={NIGHT: str(first), **_IN_ORDER})
     ends = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
-    return dg.RunRequest(run_key, tags={"night": f"{first} to {last}", **ends, **_IN_ORDER})
+    return dg.RunRequest(run_key, tags={NIGHT: in_words([str(first), str(last)]), **ends, **_IN_ORDER})

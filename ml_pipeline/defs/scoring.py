@@ -10,6 +10,7 @@ from ml_pipeline.contracts import column_descriptions
 from ml_pipeline.contracts.serving import SHADOW_SCORES, ServingPolicy, ShadowRole
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.defs.audits import SCORE_AUDITS, audit_specs, audited
+from ml_pipeline.defs.freshness import NIGHTLY_FRESHNESS
 from ml_pipeline.defs.project import NIGHTS, RETRY, SINGLE_RUN, column_schema, entity_columns, same_night, sql_project
 from ml_pipeline.defs.reporting import (
     REFUSALS,
@@ -22,6 +23,7 @@ from ml_pipeline.defs.reporting import (
     run_or_refuse,
 )
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.defs.run_tags import MODEL_VERSION, tag_run
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.score import SCORES, ScoredNights, score
 from ml_pipeline.operations.shadow import score_in_the_shadow
@@ -65,7 +67,7 @@ class ScoringConfig(dg.Config):
     deps=same_night("features", "promotion"), partitions_def=NIGHTS,
     backfill_policy=SINGLE_RUN, retry_policy=RETRY, group_name="scoring", kinds={"lightgbm", "deltalake"},
     owners=[sql_project().project.owner], pool="publishing", code_version="1",
-    metadata={"dagster/column_schema": column_schema(_COLUMNS)},
+    freshness_policy=NIGHTLY_FRESHNESS, metadata={"dagster/column_schema": column_schema(_COLUMNS)},
     check_specs=[
         dg.AssetCheckSpec(FIT_TO_PUBLISH, asset=SCORES, blocking=True, description=(
             "As many rows as the spine, keys unique and none that it lacks, probabilities in [0, 1] and not all alike, the "
@@ -95,6 +97,8 @@ def scores(context: dg.AssetExecutionContext, config: ScoringConfig, site: SiteR
     })  # fmt: skip
     yield passed(FIT_TO_PUBLISH, nights_audited=len(outcome.audits), rows=outcome.published.rows)
     yield from audited(here, SCORE_AUDITS, nights, SCORES)
+    versions = sorted({served.version for served in outcome.served_by_night.values()})
+    tag_run(context, {MODEL_VERSION: ", ".join(versions)})
     fallen = {f"{fall.rung} {fall.version}": fall.reason for fall in outcome.falls}
     yield dg.MaterializeResult(metadata={**published_facts(outcome.published), "fallen": fallen})
 

@@ -7,16 +7,20 @@ import dagster as dg
 
 from ml_pipeline.defs.instance import DEAD, reconcile
 from ml_pipeline.defs.jobs import nightly_scoring, recalibration, retraining
+from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.defs.run_tags import EVIDENCE, NIGHT
 from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.operations.decide import newest_decision, open_request
 
-_EVIDENCE = "evidence"
 _MOST_ATTEMPTS = 3
+_SECONDS = settings().sensor_seconds
 _UNSUCCESSFUL = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
-@dg.sensor(jobs=[retraining, recalibration], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    jobs=[retraining, recalibration], minimum_interval_seconds=_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING
+)
 def retraining_requests(context: dg.SensorEvaluationContext, site: SiteResource) -> dg.RunRequest | dg.SkipReason:
     """Requests the run that the policy asked for and nobody has answered. It decides nothing: it reads the verdicts.
 
@@ -29,7 +33,7 @@ def retraining_requests(context: dg.SensorEvaluationContext, site: SiteResource)
         decision = newest_decision(here)
         told = f"night {decision['score_date']}: {decision['reasons']}" if decision else "no night has been decided yet"
         return dg.SkipReason(told)
-    runs = context.instance.get_runs(dg.RunsFilter(tags={_EVIDENCE: asked.evidence_id}))
+    runs = context.instance.get_runs(dg.RunsFilter(tags={EVIDENCE: asked.evidence_id}))
     going = [run for run in runs if run.status not in _UNSUCCESSFUL]
     if going:
         return dg.SkipReason(f"{asked.evidence_id} is answered by run {going[0].run_id}, {going[0].status.value}")
@@ -39,21 +43,21 @@ def retraining_requests(context: dg.SensorEvaluationContext, site: SiteResource)
     return dg.RunRequest(
         run_key=asked.evidence_id if not runs else f"{asked.evidence_id}_{len(runs) + 1}",
         job_name=(retraining if asked.act == "retrain" else recalibration).name, partition_key=night,
-        tags={_EVIDENCE: asked.evidence_id, "night": night},
+        tags={EVIDENCE: asked.evidence_id, NIGHT: night},
     )  # fmt: skip
 
 
 _ATTEMPT = "ml_pipeline/attempt"
 _ASKED_BY = {"dagster/schedule_name", "dagster/sensor_name"}
 _KEPT_TAGS = {
-    "night",
+    NIGHT,
     "ml_pipeline/nightly",
     *(f"dagster/asset_partition_range_{end}" for end in ("start", "end")),
 }
 
 
 @dg.sensor(
-    jobs=[nightly_scoring, retraining], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING
+    jobs=[nightly_scoring, retraining], minimum_interval_seconds=_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING
 )
 def dead_runs(context: dg.SensorEvaluationContext, site: SiteResource) -> list[dg.RunRequest] | dg.SkipReason:
     """Records runs that died as failed, and asks once more for those that the schedule or a sensor had asked for.
@@ -69,7 +73,7 @@ def dead_runs(context: dg.SensorEvaluationContext, site: SiteResource) -> list[d
 def _is_asked_again(run: dg.DagsterRun) -> bool:
     is_ours = bool(_ASKED_BY & set(run.tags)) and run.job_name in {nightly_scoring.name, retraining.name}
     # What the policy asked for is asked for again by its own sensor, which counts the attempts.
-    return is_ours and _EVIDENCE not in run.tags and int(run.tags.get(_ATTEMPT, "1")) < _MOST_ATTEMPTS
+    return is_ours and EVIDENCE not in run.tags and int(run.tags.get(_ATTEMPT, "1")) < _MOST_ATTEMPTS
 
 
 def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
@@ -80,7 +84,7 @@ def _once_more(run: dg.DagsterRun) -> dg.RunRequest:
     )
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(minimum_interval_seconds=_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
 def alert_delivery(context: dg.SensorEvaluationContext, site: SiteResource) -> dg.SkipReason:
     """Sends the alerts that no run could send at its end: of failed runs, and of channels that were down."""
     done = site.deliver_alerts()

@@ -6,6 +6,7 @@ from ml_pipeline.defs.audits import TRAINING_AUDITS, check_result, proxy_facts
 from ml_pipeline.defs.project import NIGHTS, RETRY, same_night, sql_project
 from ml_pipeline.defs.reporting import Report, image, nights_of, run_or_refuse
 from ml_pipeline.defs.resources import SiteResource
+from ml_pipeline.defs.run_tags import BY_HAND, EVIDENCE, MODEL_VERSION, tag_run
 from ml_pipeline.defs.training_facts import refit_facts, tuning_facts, verdict_facts
 from ml_pipeline.domain.model_review import review_markdown
 from ml_pipeline.operations.audit_training import audit_training
@@ -37,6 +38,7 @@ def trained_model(context: dg.AssetExecutionContext, site: SiteResource) -> Repo
     here = site.open(context.log.info)
     training = run_or_refuse(lambda: train(here, night))
     bundle = training.bundle
+    tag_run(context, {MODEL_VERSION: bundle.version, EVIDENCE: BY_HAND})
     test = bundle.json("metrics.json")["test"]
     audits = {"sound_split": training.split_audit} | run_or_refuse(lambda: audit_training(here, training.split, bundle))
     for name, audit in audits.items():
@@ -98,6 +100,7 @@ def recalibrated_model(context: dg.AssetExecutionContext, site: SiteResource) ->
     here = site.open(context.log.info)
     (champion,) = run_or_refuse(lambda: champions_of(here, [night]))
     made = run_or_refuse(lambda: recalibrate(here, champion, night))
+    tag_run(context, {MODEL_VERSION: made.bundle.version, EVIDENCE: BY_HAND})
     outcome = run_or_refuse(lambda: promote_if_better(here, made.bundle.version, night))
     publish_catalog(here)
     return dg.MaterializeResult(metadata={
