@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
 from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_night
@@ -25,6 +26,7 @@ from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
 
 DRIFT = "monitoring/drift"
+_NIGHTS_AT_ONCE = 28
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class _Watcher:
 
     def drift_of(self, night: Night) -> pa.Table:
         site, monitoring = self._site, self._site.project.monitoring
+        self._count_together(_reach(site, night))
         window = self._nights(night, monitoring.window_nights)
         counts = self._counts(window).sum(axis=0)
         psi = stability_index(self._bins, counts)
@@ -151,7 +154,11 @@ class _Watcher:
         before = self._nights(night, rules.trailing_nights + 1)[:-1]
         numbers = [column.contract.type != "category" for column in self._encoder.columns]
         found = find_faults(
-            rules, self._bins.names, self._count(night)[1], [self._count(past)[1] for past in before], numbers=numbers
+            rules,
+            self._bins.names,
+            self._counted[night][1],
+            [self._counted[past][1] for past in before],
+            numbers=numbers,
         )
         whole = found.pop("", ())
         told = {name: (*whole, *found.get(name, ())) for name in self._bins.names}
@@ -161,16 +168,19 @@ class _Watcher:
         """Rows a bin, of shape (nights, columns, bins)."""
         shape = (0, *self._bins.counts.shape)
         return (
-            np.array([self._count(night)[0] for night in nights], dtype=np.int64)
+            np.array([self._counted[night][0] for night in nights], dtype=np.int64)
             if nights
             else np.empty(shape, np.int64)
         )
 
-    def _count(self, night: Night) -> tuple[NDArray[np.int64], NightSummary]:
-        if night not in self._counted:
-            matrix = self._encoder.transform(self._read([night]))
-            self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
-        return self._counted[night]
+    def _count_together(self, nights: Sequence[Night]) -> None:
+        """Count the rows of those that were not counted yet; opening a night's file costs more than counting its rows."""
+        new = [night for night in nights if night not in self._counted]
+        for start in range(0, len(new), _NIGHTS_AT_ONCE):
+            few = new[start : start + _NIGHTS_AT_ONCE]
+            for night, rows in rows_by_night(self._read(few), few).items():
+                matrix = self._encoder.transform(rows)
+                self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
 
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))

@@ -81,6 +81,6 @@ def test_the_files_of_many_runs_are_not_all_held_open(
     storage = OpenSqliteEventLog(str(home / "history" / "runs"))
     runs = [run(instance, night, night) for night in ("2024-05-05", "2024-05-06", "2024-05-07")]
     assert all(len(storage.get_logs_for_run(run_id)) > 3 for run_id in [*runs, *runs])
-    assert len(storage._engines) == 2  # noqa: SLF001 - how many files are open is not to be seen from outside
+    assert len(storage._engines) == 2
     storage.wipe()
     assert storage.get_logs_for_run(runs[0]) == []
