@@ -188,7 +188,7 @@ class TableStore:
             )
         with file_reader(self.root) as connection:
             found = connection.read_parquet([str(path) for path in files], hive_partitioning=True)
-            return found.select(*names).to_arrow_table().cast(wanted)
+            return _typed(found.select(*names).to_arrow_table(), wanted)
 
     def schema(self, table: str, *, version: int | None = None) -> pa.Schema:
         """Arrow schema of ``table`` as readers get it, as of ``version`` (the newest, if None)."""
@@ -203,3 +203,12 @@ def _schema(folder: Path, version: int, _fingerprint: str) -> pa.Schema:
     from deltalake import DeltaTable
 
     return pa.schema(DeltaTable(folder, version=version).schema().to_arrow())
+
+
+def _typed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """``rows`` with the types of ``wanted``; Arrow looks at every chunk of a cast, also where there is nothing to do."""
+    columns = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(rows.columns, wanted, strict=True)
+    ]
+    return pa.table(columns, schema=wanted)
