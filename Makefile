@@ -37,8 +37,8 @@ run: $(READY) ## Run the whole chain on the real flights of 2013; a second run c
 test: $(READY) ## Run all tests
 	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
-bench: $(READY) ## Measure what features and scores cost, beside other ways and bare reading and writing (twenty minutes the first time)
-	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench
+bench: $(READY) ## Measure what features and scores cost (twenty minutes the first time; BENCH="--years 1" leaves the long history out)
+	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench $(BENCH)
 
 backtest: $(READY) ## Replay the project's months, a model each, and print how model and simple models did
 	@$(BIN)/python -m ml_pipeline.defs.backtest_run

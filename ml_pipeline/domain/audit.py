@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.nights import Night
@@ -47,28 +48,16 @@ def audit_scores(
     Rules: as many rows as the spine, keys unique and none that the spine (``score_date`` and key, if given) lacks,
     probabilities finite and in [0, 1], and not all the same unless they ``may_be_alike``.
     """
-    rows = _by_night(rows.select([SCORE_DATE, "probability", *key]))
-    spine = None if spine is None else _by_night(spine.select([SCORE_DATE, *key]))
+    by_night = rows_by_night(rows.select([SCORE_DATE, "probability", *key]), expected_rows)
+    planned = {} if spine is None else rows_by_night(spine.select([SCORE_DATE, *key]), expected_rows)
     audits = []
     for night, expected in sorted(expected_rows.items()):
-        mine = _of_night(rows, night)
+        mine = by_night[night]
         broken = [*_broken(mine, expected, key, may_be_alike=may_be_alike)]
-        if spine is not None:
-            broken += _orphans(mine, _of_night(spine, night), key)
+        if night in planned:
+            broken += _orphans(mine, planned[night], key)
         audits.append(ScoreAudit(night, mine.num_rows, tuple(broken), expected))
     return audits
-
-
-def _by_night(rows: pa.Table) -> pa.Table:
-    dates = rows.column(SCORE_DATE).to_numpy()
-    return rows.sort_by(SCORE_DATE) if np.any(dates[1:] < dates[:-1]) else rows
-
-
-def _of_night(rows: pa.Table, night: Night) -> pa.Table:
-    """The rows of ``night``, which lie together: a filter a night would read all rows for each of a year's nights."""
-    dates = rows.column(SCORE_DATE).to_numpy()
-    start, stop = (int(np.searchsorted(dates, np.datetime64(night), side)) for side in ("left", "right"))
-    return rows.slice(start, stop - start)
 
 
 def _broken(rows: pa.Table, expected: int, key: Sequence[str], *, may_be_alike: bool) -> Iterator[str]:

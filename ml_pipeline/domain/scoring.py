@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.feature_matrix import FeatureColumn, FeatureEncoder
-from ml_pipeline.domain.tree_shap import tree_shap
+from ml_pipeline.domain.tree_shap import TreeShap, tree_shap
 
 REASON_COUNT = 3
 # Contributions of these many rows stay near the processor; results do not depend on it.
@@ -79,13 +80,19 @@ def explain(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> NDA
 
 def _contributions(scorer: Scorer) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
     """From tables where they pay, else from LightGBM; by the model alone, so that a row is explained alike in any night."""
-    tables = tree_shap(scorer.trees_text, len(scorer.encoder.columns))
+    tables = _tables(scorer.trees_text, len(scorer.encoder.columns))
     if tables is not None:
         return tables.contributions
     import lightgbm
 
     booster = lightgbm.Booster(model_str=scorer.trees_text)
     return lambda part: np.asarray(booster.predict(part, pred_contrib=True, num_threads=1))[:, :-1]
+
+
+@lru_cache(maxsize=2)
+def _tables(trees_text: str, column_count: int) -> TreeShap | None:
+    """A third of a second of work, and the same model explains batch after batch."""
+    return tree_shap(trees_text, column_count)
 
 
 def ranks(nights: NDArray[np.datetime64], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -5,17 +5,30 @@ twice. A literal file list is a snapshot. The database is built aside, closed, f
 reader has the old catalog or the new one, and nobody who queries can block the pipeline.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
-from ml_pipeline.io.duckdb_connections import utc_connection
-from ml_pipeline.io.files import replace_durably, sync_file, write_durably
+from ml_pipeline.io.catalog_database import CatalogEntry, build_database, identifier, quoted, renew_database
+from ml_pipeline.io.files import replace_durably, sha256_of, sync_file, write_durably
 from ml_pipeline.io.locks import exclusive_lock
+
+__all__ = [
+    "VIEWS",
+    "WAREHOUSE",
+    "Macro",
+    "View",
+    "files_select",
+    "identifier",
+    "json_select",
+    "quoted",
+    "write_catalog",
+]
 
 WAREHOUSE = "warehouse.duckdb"
 VIEWS = "views.sql"
@@ -69,71 +82,69 @@ def json_select(files: Sequence[Path], columns: dict[str, str]) -> str:
     return f"select * from read_json([{listed}], columns = {{{typed}}})"
 
 
-def quoted(text: str) -> str:
-    """``text`` as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """``name`` as an SQL identifier, also where it is a word of SQL, such as a source called ``order``."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def write_catalog(root: Path, entries: Sequence[View | Macro]) -> bool:
     """Publish ``entries``, each may read those before it; False if the catalog says the same already.
 
-    ``views.sql`` holds the same for a session that is open already.
+    ``views.sql`` holds the same for a session that is open already. Its first line names the database that it describes,
+    by hash, and the hash of each entry: in a database that is this one, only entries that are others are made anew.
 
     Raises:
         duckdb.Error: a column is described that its view does not have, or DuckDB refuses an entry.
     """
-    session = "".join(f"{statement};\n" for entry in entries for statement in _statements(entry, "or replace temp "))
-    warehouse = root / WAREHOUSE
+    made = [_entry(entry) for entry in entries]
+    texts = ["".join(f"{statement};\n" for statement in entry.statements("or replace temp ")) for entry in made]
+    hashes = [(entry.name, sha256(text.encode()).hexdigest()) for entry, text in zip(made, texts, strict=True)]
+    warehouse, views = root / WAREHOUSE, root / VIEWS
     with exclusive_lock(root / "locks" / "catalog.lock"):
-        if warehouse.exists() and (root / VIEWS).exists() and (root / VIEWS).read_text(encoding="utf-8") == session:
+        before = views.read_text(encoding="utf-8") if warehouse.exists() and views.exists() else ""
+        if before and before == _script(warehouse, hashes, texts):
             return False
         aside = root / f".{WAREHOUSE}.{os.getpid()}.aside"
         aside.unlink(missing_ok=True)
-        _build(aside, entries)
+        new = _new_entries(before, warehouse, made, hashes)
+        if new is None or not renew_database(aside, warehouse, new):
+            aside.unlink(missing_ok=True)
+            build_database(aside, made)
         sync_file(aside)
         aside.chmod(0o444)
+        script = _script(aside, hashes, texts)
         # A log left by somebody who opened the old file for writing would make the new one unreadable.
         (root / f"{WAREHOUSE}.wal").unlink(missing_ok=True)
         replace_durably(aside, warehouse)
-        write_durably(root / VIEWS, session.encode(), mode=0o444)
+        write_durably(views, script.encode(), mode=0o444)
         return True
 
 
-def _build(path: Path, entries: Sequence[View | Macro]) -> None:
-    with utc_connection(below=path.parent) as connection:
-        connection.execute(f"attach {quoted(str(path))} as built")
-        connection.execute("use built")
-        # One transaction: each statement on its own would write and sync the log, 2 ms for each column's comment.
-        connection.execute("begin")
-        for entry in entries:
-            try:
-                for statement in _statements(entry, ""):
-                    connection.execute(statement)
-            except duckdb.Error as error:
-                raise duckdb.Error(f"the catalog's {entry.name} cannot be made: {error}") from error
-        connection.execute("commit")
-        connection.execute("use memory")
-        connection.execute("detach built")
+def _script(warehouse: Path, hashes: Sequence[tuple[str, str]], texts: Sequence[str]) -> str:
+    return f"-- {json.dumps({'database': sha256_of(warehouse), 'entries': hashes})}\n{''.join(texts)}"
 
 
-def _statements(entry: View | Macro, how: str) -> list[str]:
+def _new_entries(
+    before: str, warehouse: Path, made: Sequence[CatalogEntry], hashes: Sequence[tuple[str, str]]
+) -> list[CatalogEntry] | None:
+    """What the published database lacks of ``made``; None if it is not what ``before`` describes, or has other entries."""
+    try:
+        told = json.loads(before.partition("\n")[0].removeprefix("-- "))
+        known, described = [tuple(entry) for entry in told["entries"]], told["database"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if [name for name, _ in known] != [name for name, _ in hashes] or sha256_of(warehouse) != described:
+        return None
+    return [entry for entry, one, other in zip(made, known, hashes, strict=True) if one != other]
+
+
+def _entry(entry: View | Macro) -> CatalogEntry:
     name = identifier(entry.name)
     if isinstance(entry, Macro):
-        call = f"{name}({', '.join(entry.parameters)})"
-        return [
-            f"create {how}macro {call} as table {entry.sql}",
-            f"comment on macro table {name} is {quoted(entry.comment)}",
-        ]
-    return [
-        f"create {how}view {name} as {entry.sql}",
+        made = f"macro {name}({', '.join(entry.parameters)}) as table {entry.sql}"
+        return CatalogEntry(
+            entry.name, made, (f"comment on macro table {name} is {quoted(entry.comment)}",), is_view=False
+        )
+    comments = (
         f"comment on view {name} is {quoted(entry.comment)}",
         *(f"comment on column {name}.{identifier(column)} is {quoted(text)}" for column, text in entry.columns.items()),
-    ]
+    )
+    return CatalogEntry(entry.name, f"view {name} as {entry.sql}", comments, is_view=True)
 
 
 def _sql_type(kind: pa.DataType) -> str:

@@ -1,15 +1,24 @@
 """MLflow: runs, metrics, plots, model versions and the aliases ``champion`` and ``challenger``."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ml_pipeline.io.files import write_durably
 from ml_pipeline.io.locks import exclusive_lock
 
 _BUNDLE_TAG = "bundle_version"
+_NAMES = """
+select count(*) from (
+    select name from experiments where lifecycle_stage = 'active' union all select name from registered_models
+) where name = ?
+"""
 # The type by which MLflow opens a dataset again (its DeltaDatasetSource, whose import takes a second).
 _DELTA_TABLE = "delta_table"
 
@@ -44,13 +53,31 @@ class MlflowRegistry:
     name: str
 
     def prepare(self, lock: Path) -> None:
-        """Create or upgrade the store. Under a lock: several processes on a new database crash each other."""
+        """Create or upgrade the store. Under a lock: several processes on a new database crash each other.
+
+        A SQLite store that this version of MLflow prepared, and that still holds both names, is left alone: importing
+        MLflow takes three seconds. What is noted lies beside the lock.
+        """
+        note, noted = lock.with_suffix(".prepared"), f"{version('mlflow')} {self.tracking_uri} {self.name}"
         with exclusive_lock(lock):
+            if note.exists() and note.read_text(encoding="utf-8") == noted and self._holds_names():
+                return
             client = self._client()
             if client.get_experiment_by_name(self.name) is None:
                 client.create_experiment(self.name, artifact_location=self.artifacts.resolve().as_uri())
             if not client.search_registered_models(f"name = '{self.name}'"):
                 client.create_registered_model(self.name)
+            write_durably(note, noted.encode())
+
+    def _holds_names(self) -> bool:
+        path = self.tracking_uri.removeprefix("sqlite:///")
+        if path == self.tracking_uri or not Path(path).is_file():
+            return False
+        try:
+            with closing(sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True)) as store:
+                return bool(store.execute(_NAMES, (self.name,)).fetchone() == (2,))
+        except sqlite3.Error:
+            return False
 
     def log_version(
         self, bundle: Path, *, model: Path, parameters: Mapping[str, Any], metrics: Mapping[str, float],

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from hashlib import sha256
 
 import sqlglot
 from sqlglot import exp
@@ -15,6 +16,8 @@ from ml_pipeline.io.sql_second_parser import refuse_other_reading
 from ml_pipeline.io.sql_sums import refuse_floating_sums
 from ml_pipeline.io.sql_template import SqlModel, SqlRefusedError, line_of
 
+# Fingerprints of models that passed together; what one says does not depend on the others, only on what it reads.
+_found_safe: set[str] = set()
 _GATED = "read rows only through source('name', lookback_days=n), ref('model') or spine()"
 _JOIN = "join a gated relation instead"
 # What stands where a select belongs: it would change, describe or reshape tables. Each with its spellings.
@@ -28,6 +31,8 @@ _FORBIDDEN_NODES = (
 )  # fmt: skip
 
 
+# A bundle's models are, as a rule, models of the project, which were checked a moment ago.
+@lru_cache(maxsize=1024)
 def refuse_unsafe(model: SqlModel) -> None:
     """Raise SqlRefusedError if the text of ``model`` is more than one plain select over its gated relations."""
     query = _single_select(model)
@@ -50,12 +55,28 @@ def refuse_unsafe_together(
         sources: every source, by name.
         landing: names of the models that are computed per landing.
     """
+    found = _fingerprints(models, sources, landing)
+    if found <= _found_safe:
+        return
     with utc_connection(threads=1) as connection:
         lock_down(connection)
         queries = {model: _single_select(model) for model in models}
         for model, query in queries.items():
             refuse_other_reading(connection, model, query)
         refuse_floating_sums(connection, queries, sources, landing)
+    _found_safe.update(found)
+
+
+def _fingerprints(
+    models: Sequence[SqlModel], sources: Mapping[str, SourceContract], landing: Collection[str]
+) -> set[str]:
+    """One for each model: of its text, and of all that it reads down to the types of the sources."""
+    types = {name: [(column.name, column.type) for column in source.columns] for name, source in sources.items()}
+    found: dict[str, str] = {}
+    for model in models:
+        read = [found[ref] for ref in model.refs], [types[name] for name, _ in model.sources]
+        found[model.name] = sha256(repr((model, read, model.name in landing)).encode()).hexdigest()
+    return set(found.values())
 
 
 def normalised_sql(model: SqlModel) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
@@ -31,7 +32,6 @@ __all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stal
 _TABLE_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,62}(/[A-Za-z0-9_-]{1,64})?")
 # In the name of a file the log decodes the first, and DuckDB takes the others for a pattern.
 _UNNAMEABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]*?]")
-_EPOCH = Night(1970, 1, 1)
 
 
 class TableStore:
@@ -111,7 +111,9 @@ class TableStore:
             ValueError: a row belongs to a night that was not named, or a table that may grow would lose a column.
         """
         rows = in_order(rows, (SCORE_DATE, *key)).combine_chunks()
-        parts = _parts_by_night(rows, nights)
+        parts = rows_by_night(rows, sorted(nights))
+        if sum(part.num_rows for part in parts.values()) != rows.num_rows:
+            raise ValueError("rows of a night that is not being published were handed in")
         old = self.published(table, sorted(nights))
         new = {
             night: PublishedNight(content_hash(part), nights[night].inputs_hash, part.num_rows, nights[night].facts)
@@ -203,7 +205,7 @@ class TableStore:
             rows = found.select(*named).to_arrow_table()
         for name in set(names) - set(named):
             rows = rows.append_column(name, pa.nulls(rows.num_rows))
-        return rows.select(names).cast(wanted)
+        return _typed(rows.select(names), wanted)
 
     def has_grown(self, table: str) -> bool:
         """Whether ``table`` has columns that its first files lack."""
@@ -224,14 +226,10 @@ def _schema(folder: Path, version: int, _fingerprint: str) -> pa.Schema:
     return pa.schema(DeltaTable(folder, version=version).schema().to_arrow())
 
 
-def _parts_by_night(rows: pa.Table, nights: Mapping[Night, NightInputs]) -> dict[Night, pa.Table]:
-    """Zero-copy slices of sorted ``rows``, one for each named night (empty where it has no row)."""
-    days = rows.column(SCORE_DATE).cast(pa.int32()).to_numpy()
-    parts = {}
-    for night in sorted(nights):
-        number = (night - _EPOCH).days
-        start, stop = days.searchsorted(number, "left"), days.searchsorted(number, "right")
-        parts[night] = rows.slice(int(start), int(stop - start))
-    if sum(part.num_rows for part in parts.values()) != rows.num_rows:
-        raise ValueError("rows of a night that is not being published were handed in")
-    return parts
+def _typed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """``rows`` with the types of ``wanted``; Arrow looks at every chunk of a cast, also where there is nothing to do."""
+    columns = [
+        column if column.type == field.type else column.cast(field.type)
+        for column, field in zip(rows.columns, wanted, strict=True)
+    ]
+    return pa.table(columns, schema=wanted)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ml_pipeline.contracts.night_rows import rows_of_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.row_differences import differences_in_words
 from ml_pipeline.io.content_hash import content_hash
@@ -55,5 +55,4 @@ def same_as_published(site: Site, built: dict[Night, pa.Table], how: str) -> Aud
 
 
 def _of_night(site: Site, rows: pa.Table, night: Night) -> pa.Table:
-    own = rows.filter(pc.equal(rows.column(SCORE_DATE), pa.scalar(night, pa.date32())))
-    return own.sort_by([(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)])
+    return rows_of_night(rows, night).sort_by([(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.io.oracle import Cell, load_oracle
 from ml_pipeline.nights import Night, lookback_nights, nights_back
@@ -75,7 +75,7 @@ def _draw(site: Site, nights: Sequence[Night], cells: int, known: Collection[str
     generator.shuffle(names)
     picks = [(generator.choice(filled), names[number % len(names)]) for number in range(cells)]
     rows = site.tables.read(table, filled, [*key, *names[:cells]])
-    parts = {night: rows.filter(pc.equal(rows[SCORE_DATE], pa.scalar(night))) for night in filled}
+    parts = rows_by_night(rows, filled)
     return [_cell(parts[night], generator.randrange(parts[night].num_rows), key, name) for night, name in picks]
 
 

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ml_pipeline.contracts.night_rows import rows_of_night
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
 from ml_pipeline.io.code_version import engine_version
 from ml_pipeline.io.content_hash import content_hash
@@ -202,7 +202,7 @@ def _require_same_alone(target: _Target, built: pa.Table, night: Night) -> None:
     """
     order = [(SCORE_DATE, "ascending"), *((name, "ascending") for name in target.key)]
     alone = target.build_alone(night).sort_by(order)
-    together = built.filter(pc.equal(built.column(SCORE_DATE), pa.scalar(night, pa.date32()))).sort_by(order)
+    together = rows_of_night(built, night).sort_by(order)
     if content_hash(alone) == content_hash(together):
         return
     column = next(

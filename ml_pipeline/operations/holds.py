@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ml_pipeline.contracts.night_rows import rows_of_night
 from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE, SourceContract
 from ml_pipeline.domain.landing import SortedRows
 from ml_pipeline.domain.night_bounds import judge_nights
@@ -52,7 +52,7 @@ def require_usual(site: Site, contract: SourceContract, sorted_rows: SortedRows,
     _require_accepted(
         site,
         [
-            Hold(contract.name, str(night), content_hash(_of_night(sorted_rows.rows, night)), tuple(reasons))
+            Hold(contract.name, str(night), content_hash(rows_of_night(sorted_rows.rows, night)), tuple(reasons))
             for night, reasons in sorted(by_night.items())
         ],
     )
@@ -73,7 +73,3 @@ def _require_accepted(site: Site, holds: Sequence[Hold]) -> None:
         f"source {waiting[0].source}: {len(waiting)} deliveries are held, nothing was landed. {told}. If it is right, "
         f'ml-pipeline hold accept {waiting[0].id} --reason "...", and run again; if not, deliver it again'
     )
-
-
-def _of_night(rows: pa.Table, night: Night) -> pa.Table:
-    return rows.filter(pc.equal(rows.column(SCORE_DATE), pa.scalar(night, pa.date32())))

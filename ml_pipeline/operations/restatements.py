@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_pipeline.contracts.night_rows import rows_of_night
 from ml_pipeline.contracts.source import SCORE_DATE, SourceContract
 from ml_pipeline.domain.hindsight import Difference, difference, in_hindsight
 from ml_pipeline.domain.lateness import expected_nights, judge_arrivals
@@ -71,5 +72,4 @@ def _in_time(site: Site, start: Night, night: Night, versions: Mapping[str, pa.T
 
 
 def _of_night(site: Site, rows: pa.Table, night: Night) -> pa.Table:
-    own = rows.filter(pc.equal(rows.column(SCORE_DATE), pa.scalar(night, pa.date32())))
-    return own.sort_by([(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)])
+    return rows_of_night(rows, night).sort_by([(name, "ascending") for name in (SCORE_DATE, *site.project.entity_key)])

@@ -1,6 +1,8 @@
 """The rows of ``scores``: what a bundle says of feature rows. Nothing is published here."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -27,13 +29,20 @@ def score_nights(
     """The ``scores`` rows of ``nights`` by ``bundle``, from its built features as of ``version``; publishes nothing.
 
     A part of the nights at a time: features are eight times as wide as scores, and a year of them need not be held.
+    As many parts side by side as there are threads.
     """
     table = features_table(bundle.feature_set)
     rows = {night: facts.rows for night, facts in site.tables.published(table, nights, version=version).items()}
-    return pa.concat_tables([
-        score_rows(site, bundle, site.tables.read(table, few, version=version), explained=explained)
-        for few in _batches(nights, rows)
-    ])  # fmt: skip
+    scorer, batches = load_scorer(bundle), [*_batches(nights, rows)]
+    workers = min(site.threads, len(batches))
+    part = site if workers == 1 else replace(site, threads=1)
+
+    def scored(few: Sequence[Night]) -> pa.Table:
+        features = part.tables.read(table, few, version=version)
+        return score_rows(part, bundle, features, explained=explained, scorer=scorer)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return pa.concat_tables(pool.map(scored, batches))
 
 
 def _batches(nights: Sequence[Night], rows: Mapping[Night, int]) -> Iterator[list[Night]]:
@@ -47,13 +56,19 @@ def _batches(nights: Sequence[Night], rows: Mapping[Night, int]) -> Iterator[lis
 
 
 def score_rows(
-    site: Site, bundle: ModelBundle, features: pa.Table, *, explained: ExplainedRows | None = None
+    site: Site,
+    bundle: ModelBundle,
+    features: pa.Table,
+    *,
+    explained: ExplainedRows | None = None,
+    scorer: Scorer | None = None,
 ) -> pa.Table:
     """The ``scores`` rows of feature rows ``features`` by ``bundle``, in night and key order; publishes nothing.
 
-    ``explained`` overrules which rows the bundle's project wants explained.
+    ``explained`` overrules which rows the bundle's project wants explained; ``scorer`` is that of the bundle, if it is
+    there already.
     """
-    scorer = load_scorer(bundle)
+    scorer = scorer or load_scorer(bundle)
     project = bundle.feature_set.project
     key = project.entity_key
     features = in_order(features, (SCORE_DATE, *key))

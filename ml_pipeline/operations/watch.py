@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
 from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_night
@@ -25,6 +27,8 @@ from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
 
 DRIFT = "monitoring/drift"
+Counted = tuple[NDArray[np.int64], NightSummary]
+_NIGHTS_AT_ONCE = 28
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,12 @@ def _inputs(site: Site, bundle: ModelBundle, reaches: Mapping[Night, Sequence[Ni
     }
 
 
+# A process that watches night after night would count the same forty nights each time. Of the two newest bundles, by content.
+@lru_cache(maxsize=2)
+def _counted_by(_version: str) -> dict[str, Counted]:
+    return {}
+
+
 class _Watcher:
     """Drift of several nights against one bundle; the rows of each night are read and counted once."""
 
@@ -124,11 +134,12 @@ class _Watcher:
         self._encoder: FeatureEncoder = load_scorer(bundle).encoder
         self._reference = bundle.table("reference.parquet")
         self._bins: ReferenceBins = reference_bins(self._encoder, self._encoder.transform(self._reference))
-        self._counted: dict[Night, tuple[NDArray[np.int64], NightSummary]] = {}
+        self._counted: dict[Night, Counted] = {}
         self._effects: dict[Night, WindowEffect] = {}
 
     def drift_of(self, night: Night) -> pa.Table:
         monitoring = self._site.project.monitoring
+        self._count_together(_reach(self._site, night))
         window = self._nights(night, monitoring.window_nights)
         counts = self._counts(window).sum(axis=0)
         psi = stability_index(self._bins, counts)
@@ -191,7 +202,11 @@ class _Watcher:
         before = self._nights(night, rules.trailing_nights + 1)[:-1]
         numbers = [column.contract.type != "category" for column in self._encoder.columns]
         found = find_faults(
-            rules, self._bins.names, self._count(night)[1], [self._count(past)[1] for past in before], numbers=numbers
+            rules,
+            self._bins.names,
+            self._counted[night][1],
+            [self._counted[past][1] for past in before],
+            numbers=numbers,
         )
         whole = found.pop("", ())
         told = {name: (*whole, *found.get(name, ())) for name in self._bins.names}
@@ -199,18 +214,30 @@ class _Watcher:
 
     def _counts(self, nights: Sequence[Night]) -> NDArray[np.int64]:
         """Rows a bin, of shape (nights, columns, bins)."""
+        self._count_together(nights)
         shape = (0, *self._bins.counts.shape)
         return (
-            np.array([self._count(night)[0] for night in nights], dtype=np.int64)
+            np.array([self._counted[night][0] for night in nights], dtype=np.int64)
             if nights
             else np.empty(shape, np.int64)
         )
 
-    def _count(self, night: Night) -> tuple[NDArray[np.int64], NightSummary]:
-        if night not in self._counted:
-            matrix = self._encoder.transform(self._read([night]))
-            self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
-        return self._counted[night]
+    def _count_together(self, nights: Sequence[Night]) -> None:
+        """Count the rows of those that were not counted yet; opening a night's file costs more than counting its rows."""
+        new = [night for night in nights if night not in self._counted]
+        if not new:
+            return
+        table, kept = features_table(self._bundle.feature_set), _counted_by(self._bundle.version)
+        contents = {night: found.content_hash for night, found in self._site.tables.published(table, new).items()}
+        self._counted |= {night: kept[contents[night]] for night in new if contents.get(night) in kept}
+        left = [night for night in new if night not in self._counted]
+        for start in range(0, len(left), _NIGHTS_AT_ONCE):
+            few = left[start : start + _NIGHTS_AT_ONCE]
+            for night, rows in rows_by_night(self._read(few), few).items():
+                matrix = self._encoder.transform(rows)
+                self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
+                if night in contents:
+                    kept[contents[night]] = self._counted[night]
 
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))

@@ -1,4 +1,4 @@
-"""Landed rows to measure on: the real year, and the same year ten times over, moved back by whole weeks."""
+"""Landed rows to measure on: the real year, and the same year many times over, moved back by whole weeks."""
 
 import shutil
 from datetime import date, timedelta
@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml_pipeline.contracts.source import KNOWN_AT, SCORE_DATE
+from ml_pipeline.contracts.night_rows import rows_by_night
+from ml_pipeline.contracts.source import KNOWN_AT
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_between
 from ml_pipeline.operations.land import land
@@ -16,7 +17,6 @@ from ml_pipeline.operations.site import Site, open_site
 PROJECT = Path(__file__).parents[2] / "dbt_like_sql" / "nyc_flights"
 YEAR = nights_between(date(2013, 1, 1), date(2013, 12, 31))
 _WEEKS_A_YEAR = timedelta(days=364)
-_YEARS_BEFORE = 9
 
 
 def open_bench_site(project: Path, data: Path) -> Site:
@@ -44,28 +44,28 @@ def copied_project(project: Path, *, years_before: int) -> Path:
     return project
 
 
-def ten_years(folder: Path, year: Site) -> Site:
-    """``year`` and nine years before it with the same rows, one commit a night, as nightly runs leave them."""
-    project, data = copied_project(folder / "ten_years_project", years_before=_YEARS_BEFORE), folder / "ten_years"
-    if not (data / "ready").exists():
+def many_years(folder: Path, year: Site, years: int) -> Site:
+    """``year`` and the years before it with the same rows, one commit a night, as nightly runs leave them."""
+    project, data = copied_project(folder / "many_years_project", years_before=years - 1), folder / "many_years"
+    ready = data / "ready"
+    if not ready.exists() or ready.read_text(encoding="utf-8") != str(years):
         shutil.rmtree(data, ignore_errors=True)
         site = open_bench_site(project, data)
         for source in site.sql.sources:
-            _repeat(year, site, source)
-        (data / "ready").touch()
+            _repeat(year, site, source, years)
+        ready.write_text(str(years), encoding="utf-8")
     return open_bench_site(project, data)
 
 
-def _repeat(year: Site, site: Site, source: str) -> None:
+def _repeat(year: Site, site: Site, source: str, years: int) -> None:
     contract = site.sql.sources[source]
     rows = year.tables.read(f"raw/{source}", YEAR)
-    for years_back in range(_YEARS_BEFORE, -1, -1):
+    for years_back in range(years - 1, -1, -1):
         shift = _WEEKS_A_YEAR * years_back
         # A reference lands once, before the first night, and then never again.
-        shifted = rows.slice(0, 0) if contract.reference and years_back != _YEARS_BEFORE else moved(rows, shift)
+        shifted = rows.slice(0, 0) if contract.reference and years_back != years - 1 else moved(rows, shift)
         nights = [night - shift for night in YEAR[: len(YEAR) if years_back == 0 else _WEEKS_A_YEAR.days]]
-        for night in nights:
-            mine = shifted.filter(pc.equal(shifted.column(SCORE_DATE), pa.scalar(night, pa.date32())))
+        for night, mine in rows_by_night(shifted, nights).items():
             site.tables.publish(
                 f"raw/{source}", mine, {night: NightInputs.made_from(str(night))}, key=(*contract.key, KNOWN_AT)
             )

@@ -40,9 +40,9 @@ def peer(folder: Path, name: str) -> dict[str, float]:
 def main(what: str, folder: Path) -> None:
     if what == "year":
         found = year_of_features(folder)
-    elif what in ("one_year", "ten_years"):
+    elif what in ("one_year", "many_years"):
         found = new_nights(
-            open_bench_site(PROJECT if what == "one_year" else folder / "ten_years_project", folder / what)
+            open_bench_site(PROJECT if what == "one_year" else folder / "many_years_project", folder / what)
         )
     elif what in SCORING:
         found = SCORING[what](folder)

@@ -77,6 +77,30 @@ def test_the_door_is_read_only_and_leaves_nothing_aside(tmp_path: Path) -> None:
     }
 
 
+def test_a_database_that_is_not_the_one_described_is_built_whole(tmp_path: Path) -> None:
+    """Written to by somebody, or newer than the script because a publisher died between the two."""
+    file, warehouse = parquet(tmp_path, 1.0), tmp_path / "warehouse.duckdb"
+    publish(tmp_path, file)
+    warehouse.chmod(0o644)
+    with duckdb.connect(str(warehouse)) as somebody:
+        somebody.execute("create or replace view scores as select 99.0 as value")
+        somebody.execute("create view mine as select 1 as one")
+    assert publish(tmp_path, file)
+    assert ask(tmp_path, "select sum(value) from scores") == [(2.0,)]
+    assert ask(tmp_path, "select count(*) from duckdb_views() where view_name = 'mine'") == [(0,)]
+    (tmp_path / "views.sql").chmod(0o644)
+    (tmp_path / "views.sql").write_text("select 1;\n")
+    assert publish(tmp_path, file)
+
+
+def test_a_view_that_reads_another_follows_it_to_other_columns(tmp_path: Path) -> None:
+    for sql, found in (("select 1 as n", [(1,)]), ("select 2 as n", [(2,)]), ("select 'a' as n, 3 as m", [("a", 3)])):
+        assert write_catalog(tmp_path, [View("base", sql, ""), View("above", "select * from base", "", {"n": "One."})])
+        assert ask(tmp_path, "select * from above") == found
+    assert write_catalog(tmp_path, [View("base", "select 4 as n", "")])
+    assert ask(tmp_path, "select view_name from duckdb_views() where not internal") == [("base",)]
+
+
 READER = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as connection:

@@ -120,3 +120,31 @@ def test_files_can_be_added_to_a_run_and_replaced(registry: MlflowRegistry, tmp_
     assert (stored.parent.name, stored.read_text()) == ("review", "second")
     with pytest.raises(LookupError, match="bundle none is not in the registry"):
         registry.add_files("none", "review", [report])
+
+
+PREPARE_AGAIN = """
+import sys
+from pathlib import Path
+from ml_pipeline.io.mlflow_registry import MlflowRegistry
+folder = Path(sys.argv[1])
+MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts", "shop_returns").prepare(folder / "mlflow.lock")
+print("mlflow" in sys.modules)
+"""
+
+
+def test_a_prepared_store_is_left_alone_until_it_is_another(registry: MlflowRegistry, tmp_path: Path) -> None:
+    """MLflow takes seconds to import, and every start of the pipeline prepares the store."""
+    assert run_python(PREPARE_AGAIN, str(tmp_path)) == "False"
+    note = tmp_path / "mlflow.prepared"
+    for other in ("of another version of MLflow", None):
+        noted = note.read_text()
+        if other is None:
+            client(registry).rename_registered_model(NAME, "renamed")
+        else:
+            note.write_text(other)
+        assert run_python(PREPARE_AGAIN, str(tmp_path)) == "True"
+        assert note.read_text() == noted
+        assert len(client(registry).search_registered_models(f"name = '{NAME}'")) == 1
+    (tmp_path / "mlflow.db").unlink()
+    assert run_python(PREPARE_AGAIN, str(tmp_path)) == "True"
+    assert registry.version_of("none") is None

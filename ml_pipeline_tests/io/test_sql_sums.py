@@ -136,3 +136,11 @@ def test_the_order_of_rows_reaches_the_last_digit_of_floating_sums_alone(call: s
             for order in ("i", "i desc", "x", "hash(i)")
         }
     assert (len(answers) > 1) is differs
+
+
+def test_what_was_found_safe_is_checked_again_over_sources_of_other_types(shop_project: Path) -> None:
+    text = f"select sum(quantity) as x from {SPINE}"
+    assert check(shop_project, text)
+    sources = shop_project / "sources.yml"
+    sources.write_text(sources.read_text().replace("name: quantity, type: integer", "name: quantity, type: number"))
+    assert message(shop_project, text) == f"sum() {FLOATING}"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import duckdb
@@ -38,11 +39,15 @@ def test_every_row_of_the_spine_has_a_score_that_explains_itself(scored_shop: Si
         assert night["probability"].nunique() > 10
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("rows_at_once", [1, 90])
-def test_nights_scored_in_parts_give_the_same_rows(
-    scored_shop: Site, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+def test_nights_scored_in_parts_and_side_by_side_give_the_same_rows(
+    scored_shop: Site, monkeypatch: pytest.MonkeyPatch, rows_at_once: int, threads: int
 ) -> None:
-    site, bundle = scored_shop, read_bundle(scored_shop.models, str(current_champion(scored_shop)))
+    site, bundle = (
+        replace(scored_shop, threads=threads),
+        read_bundle(scored_shop.models, str(current_champion(scored_shop))),
+    )
     monkeypatch.setattr("ml_pipeline.operations.score_rows._ROWS_AT_ONCE", rows_at_once)
     parts = score_nights(site, bundle, SHOP_SCORED, version=site.tables.version(features_table(site.sql)))
     assert parts.combine_chunks().equals(site.tables.read(SCORES, SHOP_SCORED).combine_chunks())
