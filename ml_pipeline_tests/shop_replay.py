@@ -12,7 +12,7 @@ _OTHER = (
     ("cool_down_nights: 14", "cool_down_nights: 3"),
 )  # fmt: skip
 _INCIDENTS = """
-    - {name: no_returns, title: No return is known for two nights, kind: late, source: returns, first: 2024-05-06, nights: 2}
+    - {name: no_returns, title: No return is known for six nights, kind: late, source: returns, first: 2024-05-05, nights: 6}
     - {name: cents, title: Prices come in cents, kind: scaled, source: orders, first: 2024-05-11, nights: 1, column: price_eur,
        factor: 100}
 """
