@@ -17,6 +17,7 @@ RUNBOOKS: Mapping[str, str] = {
     r"scores are held": "scores-are-held",
     r"a night could not be scored": "a-night-could-not-be-scored",
     r"(champion|previous_champion) \S+ could not score": "a-model-could-not-score",
+    r"drift is not measured against the champion": "drift-is-not-measured-against-the-champion",
     r"data are bad": "data-are-bad",
     r"challengers are refused in a row": "challengers-are-refused-in-a-row",
     r"this is a test": "this-is-a-test",

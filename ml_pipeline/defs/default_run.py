@@ -9,6 +9,8 @@ from typing import Any
 
 import dagster as dg
 
+from ml_pipeline.io.connectors.connector import DeliveryError, DeliveryUnsettledError
+from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
@@ -36,6 +38,13 @@ class Stage:
     job: str
     assets: tuple[str, ...]
     stale: Callable[[], Sequence[Night]]
+
+    def nights(self) -> Sequence[Night]:
+        """The nights to run; raises StageFailedError where even that cannot be said: a delivery or a bundle is damaged."""
+        try:
+            return self.stale()
+        except (BundleError, DeliveryError, DeliveryUnsettledError) as error:
+            raise StageFailedError(f"{self.title}: {error}") from error
 
 
 class StageFailedError(RuntimeError):
@@ -82,13 +91,13 @@ def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], No
     """Run what is stale, stage by stage; returns the number of Dagster runs. Nothing to do is no run.
 
     Raises:
-        StageFailedError: a run failed; later stages were not started.
+        StageFailedError: a run failed, or a delivery cannot be read; later stages were not started.
     """
     definitions = dg.load_from_defs_folder(path_within_project=Path(__file__).parent.parent)
     chain = stages(site)
     runs = 0
     for number, stage in enumerate(chain, start=1):
-        nights = stage.stale()
+        nights = stage.nights()
         head = f"[{number:2}/{len(chain)}] {stage.title}"
         if not nights:
             say(f"{head}: up to date")

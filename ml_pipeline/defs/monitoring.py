@@ -80,7 +80,11 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
     here = site.open(context.log.info)
     outcome = run_or_refuse(lambda: measure_drift(here, nights))
     rows = here.tables.read(DRIFT, nights, ["is_drifted"]).group_by("score_date").aggregate([("is_drifted", "mean")])
-    facts = {row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()}
+    facts: dict[Night, dict[str, Any]] = {
+        row["score_date"]: {"drifted_share": row["is_drifted_mean"]} for row in rows.to_pylist()
+    }
+    for night, reason in outcome.reasons.items():
+        facts[night]["not_against_the_champion"] = reason
     report_nights(context, outcome.published, facts)
     report = {"report": dg.MetadataValue.path(str(outcome.report))} if outcome.report else {}
     return dg.MaterializeResult(metadata={**published_facts(outcome.published), **report})

@@ -14,13 +14,14 @@ from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_
 from ml_pipeline.domain.drift import ReferenceBins, count_rows, reference_bins, stability_index
 from ml_pipeline.domain.drift_effect import WindowEffect, find_drift, window_effect
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
+from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.io.drift_report import write_drift_report
-from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
+from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
 from ml_pipeline.nights import Night, lookback_nights
 from ml_pipeline.operations.build import build_features, stale_features
 from ml_pipeline.operations.bundle_contents import load_scorer
-from ml_pipeline.operations.promote import champions_of
+from ml_pipeline.operations.drift_bundles import DriftBundles, drift_bundles
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
 
@@ -29,14 +30,18 @@ DRIFT = "monitoring/drift"
 
 @dataclass(frozen=True)
 class DriftNights:
-    """What was published, and the newest HTML report among the nights, if there is one."""
+    """What was published, the newest HTML report among the nights, and why nights were not measured against their champion."""
 
     published: PublishResult
     report: Path | None
+    reasons: Mapping[Night, str]
 
 
 def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     """Publish the drift of each of ``nights``: the last nights against the champion's training rows and the nights before.
+
+    Where the champion cannot be used, the bundle that steps in for it is measured against; where none can, every feature
+    is missing evidence. Both are told, by an alert and with the night.
 
     Evidently runs on the nights of one weekday, a rule of the date alone, so that a range gives what its nights give.
     """
@@ -44,8 +49,8 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     before = site.tables.published(DRIFT, nights)
     parts: list[pa.Table] = []
     inputs: dict[Night, NightInputs] = {}
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
+    against = drift_bundles(site, nights)
+    for bundle, its_nights in against.nights_by_bundle:
         reaches = {night: _reach(site, night) for night in its_nights}
         build_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set)
         fresh = _inputs(site, bundle, reaches)
@@ -54,22 +59,27 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
             watcher = _Watcher(site, bundle)
             parts.extend(watcher.drift_of(night) for night in stale)
         inputs |= {night: fresh[night] for night in stale}
+    missing = _inputs_of_missing(against)
+    for night in stale_nights(missing, before):
+        parts.append(_missing_evidence(site, night, against.missing[night]))
+        inputs[night] = missing[night]
     current = tuple(night for night in sorted(set(nights)) if night not in inputs)
     result = PublishResult(DRIFT, site.tables.version(DRIFT), (), current, 0)
     if parts:
         result = site.tables.publish(DRIFT, pa.concat_tables(parts), inputs, key=["feature"])
         site.progress(f"{DRIFT}: measured {len(parts)} nights")
     publish_catalog(site)
+    _alert(site, {night: reason for night, reason in against.reasons.items() if night in inputs})
     reports = [path for night in sorted(set(nights)) if (path := report_path(site, night)).exists()]
-    return DriftNights(result, reports[-1] if reports else None)
+    return DriftNights(result, reports[-1] if reports else None, against.reasons)
 
 
 def stale_drift(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` that were never measured, or whose features or champion have changed since."""
     before = site.tables.published(DRIFT, nights)
-    stale: list[Night] = []
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
+    against = drift_bundles(site, nights)
+    stale = list(stale_nights(_inputs_of_missing(against), before))
+    for bundle, its_nights in against.nights_by_bundle:
         reaches = {night: _reach(site, night) for night in its_nights}
         unbuilt = set(stale_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set))
         built = {night: reach for night, reach in reaches.items() if not unbuilt & set(reach)}
@@ -97,6 +107,27 @@ def _inputs(site: Site, bundle: ModelBundle, reaches: Mapping[Night, Sequence[Ni
         night: NightInputs.made_from(bundle.version, [features[past].content_hash for past in reach], *rules)
         for night, reach in reaches.items()
     }
+
+
+def _inputs_of_missing(against: DriftBundles) -> dict[Night, NightInputs]:
+    return {night: NightInputs.made_from("no bundle", version) for night, version in against.missing.items()}
+
+
+def _missing_evidence(site: Site, night: Night, champion: str) -> pa.Table:
+    """A night that could be measured against nothing: every feature is there and nothing is said of it."""
+    said = {SCORE_DATE: night, "model_version": champion, "finding": "missing", "is_drifted": False}
+    rows = [{**said, "feature": feature.name} for feature in site.sql.features]
+    return pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)
+
+
+def _alert(site: Site, reasons: Mapping[Night, str]) -> None:
+    for reason in sorted(set(reasons.values())):
+        nights = sorted(night for night, told in reasons.items() if told == reason)
+        span = str(nights[0]) if len(nights) == 1 else f"{nights[0]} to {nights[-1]}"
+        raise_alert(
+            site.ledger("alerts"), severity="advisory", title="drift is not measured against the champion", night=span,
+            detail=reason,
+        )  # fmt: skip
 
 
 class _Watcher:
