@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from ml_pipeline.defs.instance import IN_ORDER
 from ml_pipeline.defs.jobs import nightly_scoring
 from ml_pipeline.defs.project import sql_project
 from ml_pipeline.defs.resources import SiteResource
@@ -17,8 +18,6 @@ _PROJECT = sql_project().project
 _DELAY = timedelta(minutes=5)
 # One run for a week of nights: few starts, and a night that is refused holds up no more than its week.
 _NIGHTS_A_RUN = 7
-# The instance lets one run of this tag work at a time, in the order of the queue: a night needs the landings before it.
-_IN_ORDER = {"ml_pipeline/nightly": "in_order"}
 _AFTER_CUTOFF = (datetime.combine(_PROJECT.first_night, _PROJECT.cutoff.time) + _DELAY).time()
 
 
@@ -46,6 +45,6 @@ def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[d
 def _request(today: date, first: Night, last: Night) -> dg.RunRequest:
     run_key = f"{today} from {first}"
     if first == last:
-        return dg.RunRequest(run_key, partition_key=str(first), tags={"night": str(first), **_IN_ORDER})
+        return dg.RunRequest(run_key, partition_key=str(first), tags={"night": str(first), **IN_ORDER})
     ends = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
-    return dg.RunRequest(run_key, tags={"night": f"{first} to {last}", **ends, **_IN_ORDER})
+    return dg.RunRequest(run_key, tags={"night": f"{first} to {last}", **ends, **IN_ORDER})
