@@ -54,11 +54,12 @@ class Scorer:
         told = self._said()
         assert told == "waiting", told
 
-    def kill_after(self, seconds: float) -> None:
-        """SIGKILL, unless it has ended by then."""
+    def kill_after(self, seconds: float) -> bool:
+        """SIGKILL so many seconds after it has begun; False if it had ended by then."""
         self.process.join(seconds)
         self.process.kill()
         self.process.join()
+        return self.process.exitcode == -signal.SIGKILL
 
     def end(self) -> tuple[int | None, str]:
         """Its exit code and what it said last; whoever waits is let go on."""
