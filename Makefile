@@ -16,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # Without it two OpenMP threads on a busy two-core machine spin against each other, up to a hundred times slower.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test bench backtest replay nightly query ui mlflow-ui doctor lint types walls check format lock screenshots hooks clean
+.PHONY: help install run test bench faults backtest replay nightly query ui mlflow-ui doctor lint types walls check format lock screenshots hooks clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test: $(READY) ## Run all tests
 
 bench: $(READY) ## Measure what features and scores cost (twenty minutes the first time; BENCH="--years 1" leaves the long history out)
 	@$(BIN)/python -m ml_pipeline_tests.bench $(ML_PIPELINE_DATA)/bench $(BENCH)
+
+faults: $(READY) ## Try every fault with the full counts and print one table: make faults [FAULTS="--quick zombies names"] (an hour)
+	@$(BIN)/python -W ignore -m ml_pipeline_tests.faults $(FAULTS)
 
 backtest: $(READY) ## Replay the project's months, a model each, and print how model and simple models did
 	@$(BIN)/python -m ml_pipeline.defs.backtest_run

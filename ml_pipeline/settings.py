@@ -13,6 +13,8 @@ from ml_pipeline.ui.request_guard import HOST_PATTERN
 # No package of the pipeline reports its use to anybody, also in a process that make did not start. They read these when
 # they are imported, and settings are read before anything heavy is. MLflow takes "true", and not "1", for true.
 os.environ |= {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "DAGSTER_DISABLE_TELEMETRY": "1"}
+# Where the umask is open, as in some containers, databases and ledgers would be anybody's to write to.
+os.umask(os.umask(0o022) | 0o022)
 
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,6 +19,7 @@ RUNBOOKS: Mapping[str, str] = {
     r"(champion|previous_champion) \S+ could not score": "a-model-could-not-score",
     r"model \S+ could not score in the shadow": "a-model-could-not-score-in-the-shadow",
     r"a fresh champion does worse than its predecessor": "a-fresh-champion-does-worse-than-its-predecessor",
+    r"drift is not measured against the champion": "drift-is-not-measured-against-the-champion",
     r"data are bad": "data-are-bad",
     r"scores are overdue": "scores-are-overdue",
     r"challengers are refused in a row": "challengers-are-refused-in-a-row",

@@ -44,7 +44,7 @@ def run_backtest_stages(site: Site, instance: dg.DagsterInstance, say: Callable[
     definitions = code_location()
     runs = 0
     for stage in backtest_stages(site, span):
-        nights = stage.stale()
+        nights = stage.nights()
         say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
         if nights:
             # What is up to date between the two is left alone by the operation.

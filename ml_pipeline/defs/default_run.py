@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 
 from ml_pipeline.defs.loading import code_location
+from ml_pipeline.io.connectors.connector import DeliveryError, DeliveryUnsettledError
+from ml_pipeline.io.model_bundle import BundleError
 from ml_pipeline.nights import Night, contiguous_runs, nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
 from ml_pipeline.operations.decide import stale_decisions
@@ -39,6 +41,13 @@ class Stage:
     assets: tuple[str, ...]
     stale: Callable[[], Sequence[Night]]
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def nights(self) -> Sequence[Night]:
+        """The nights to run; raises StageFailedError where even that cannot be said: a delivery or a bundle is damaged."""
+        try:
+            return self.stale()
+        except (BundleError, DeliveryError, DeliveryUnsettledError) as error:
+            raise StageFailedError(f"{self.title}: {error}") from error
 
 
 class StageFailedError(RuntimeError):
@@ -86,13 +95,13 @@ def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], No
     """Run what is stale, stage by stage; returns the number of Dagster runs. Nothing to do is no run.
 
     Raises:
-        StageFailedError: a run failed; later stages were not started.
+        StageFailedError: a run failed, or a delivery cannot be read; later stages were not started.
     """
     definitions = code_location()
     chain = stages(site)
     runs = 0
     for number, stage in enumerate(chain, start=1):
-        nights = stage.stale()
+        nights = stage.nights()
         head = f"[{number:2}/{len(chain)}] {stage.title}"
         if not nights:
             say(f"{head}: up to date")

@@ -14,6 +14,9 @@ from ml_pipeline.operations.site import Site
 
 # On a run that died: whoever asks for it once more finds it by this.
 DEAD = "ml_pipeline/dead"
+# Runs of nights that were asked for together: one works at a time, in the order of the queue, as each needs the landings
+# before it.
+IN_ORDER = {"ml_pipeline/nightly": "in_order"}
 
 _UNENDED = (
     dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED,
@@ -56,7 +59,7 @@ def prepare(site: Site, dagster_home: Path) -> Recovery:
 
 
 def reconcile(data: Path, instance: dg.DagsterInstance) -> tuple[DeadRun, ...]:
-    """Record runs that died as failed, and free the slots of pools that they held.
+    """Record runs that died as failed, and free the slots of pools that they, or other runs that have ended, hold.
 
     Dagster's own launcher has no check of liveness, and nobody watches over a run that a terminal started.
     """
@@ -72,14 +75,33 @@ def reconcile(data: Path, instance: dg.DagsterInstance) -> tuple[DeadRun, ...]:
             instance.report_run_canceled(run, told)
         else:
             instance.report_run_failed(run, told)
-        if instance.event_log_storage.supports_global_concurrency_limits:
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         dead.append(DeadRun(run.run_id, run.job_name, found.reason))
+        if IN_ORDER.items() <= run.tags.items():
+            _send_back_the_queue(instance)
+    _free_slots_of_ended_runs(data, instance)
     for run_id in runs_with_locks(data):
         ended = instance.get_run_by_id(run_id)
         if (ended is None or ended.is_finished) and not is_locked(run_lock(data, run_id)):
             forget_run(data, run_id)
     return tuple(dead)
+
+
+def _send_back_the_queue(instance: dg.DagsterInstance) -> None:
+    """Nights that wait behind one that died are asked for anew, behind its next try: they need what it would have landed."""
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags=IN_ORDER)):
+        instance.add_run_tags(record.dagster_run.run_id, {DEAD: "true"})
+        told = "An earlier night died. This run is asked for again, after the next try of that night."
+        instance.report_run_canceled(record.dagster_run, told)
+
+
+def _free_slots_of_ended_runs(data: Path, instance: dg.DagsterInstance) -> None:
+    """A run whose process was killed ends without giving back its slot of a pool, and every later run would wait for it."""
+    if not instance.event_log_storage.supports_global_concurrency_limits:
+        return
+    for run_id in instance.event_log_storage.get_concurrency_run_ids():
+        run = instance.get_run_by_id(run_id)
+        if (run is None or run.is_finished) and not is_locked(run_lock(data, run_id)):
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def _recorded(instance: dg.DagsterInstance, record: dg.RunRecord) -> RunRecord:

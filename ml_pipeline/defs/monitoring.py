@@ -109,12 +109,14 @@ def drift(context: dg.AssetExecutionContext, site: SiteResource) -> dg.Materiali
     columns = ["is_drifted", "agrees_with_evidently"]
     rows = here.tables.read(DRIFT, nights, columns)
     means = rows.group_by("score_date").aggregate([(name, "mean") for name in columns]).to_pylist()
-    facts = {
+    facts: dict[Night, dict[str, Any]] = {
         row["score_date"]: _known({
             "drifted_share": row["is_drifted_mean"], "agreement_with_evidently": row["agrees_with_evidently_mean"],
         })
         for row in means
     }  # fmt: skip
+    for night, reason in outcome.reasons.items():
+        facts[night]["not_against_the_champion"] = reason
     report_nights(context, outcome.published, facts)
     report = {"report": dg.MetadataValue.path(str(outcome.report))} if outcome.report else {}
     return dg.MaterializeResult(metadata={**published_facts(outcome.published), **report})

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from ml_pipeline.defs.freshness import NIGHTLY_CRON, evening_of, night_of
+from ml_pipeline.defs.instance import IN_ORDER
 from ml_pipeline.defs.jobs import nightly_scoring
 from ml_pipeline.defs.project import sql_project
 from ml_pipeline.defs.resources import SiteResource
@@ -17,8 +18,6 @@ from ml_pipeline.operations.missed_nights import nights_to_run
 _PROJECT = sql_project().project
 # One run for a week of nights: few starts, and a night that is refused holds up no more than its week.
 _NIGHTS_A_RUN = 7
-# The instance lets one run of this tag work at a time, in the order of the queue: a night needs the landings before it.
-_IN_ORDER = {"ml_pipeline/nightly": "in_order"}
 
 
 @dg.schedule(
@@ -44,6 +43,6 @@ def nightly(context: dg.ScheduleEvaluationContext, site: SiteResource) -> list[d
 def _request(today: date, first: Night, last: Night) -> dg.RunRequest:
     run_key = f"{today} from {first}"
     if first == last:
-        return dg.RunRequest(run_key, partition_key=str(first), tags={NIGHT: str(first), **_IN_ORDER})
+        return dg.RunRequest(run_key, partition_key=str(first), tags={NIGHT: str(first), **IN_ORDER})
     ends = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
-    return dg.RunRequest(run_key, tags={NIGHT: in_words([str(first), str(last)]), **ends, **_IN_ORDER})
+    return dg.RunRequest(run_key, tags={NIGHT: in_words([str(first), str(last)]), **ends, **IN_ORDER})

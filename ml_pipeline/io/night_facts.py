@@ -1,5 +1,6 @@
 """Row counts, means, ranges and missing values of every night of a table, in one scan."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from ml_pipeline.nights import Night
 
 def night_facts(files: Sequence[Path], schema: pa.Schema, columns: Sequence[str]) -> dict[Night, NightFacts]:
     """Facts of each night that has rows in ``files``, of ``columns``: numbers, flags and texts."""
+    if not files:
+        return {}
     parts = {name: _aggregates(schema.field(name)) for name in columns}
     select = ", ".join([SCORE_DATE, "count(*)", *(part for of_column in parts.values() for part in of_column)])
     # One thread, one order of the rows of a night: a sum of doubles depends on it, and a verdict must not.
-    with utc_connection(threads=1) as connection:
+    below = Path(os.path.commonpath([file.parent for file in files]))
+    with utc_connection(threads=1, below=below) as connection:
         rows = connection.execute(
             f"select {select} from ({files_select(files, schema)}) group by {SCORE_DATE} order by {SCORE_DATE}"
         ).fetchall()

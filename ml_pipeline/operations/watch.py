@@ -2,45 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
-from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_night
-from ml_pipeline.domain.drift import ReferenceBins, count_rows, reference_bins, stability_index
-from ml_pipeline.domain.drift_effect import Finding, WindowEffect, drifted_share, find_drift, window_effect
-from ml_pipeline.domain.feature_matrix import FeatureEncoder
+from ml_pipeline.io.alerts import raise_alert
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
 from ml_pipeline.io.table_store import NightInputs, PublishResult, stale_nights
-from ml_pipeline.nights import Night, lookback_nights, nights_back
+from ml_pipeline.nights import Night
 from ml_pipeline.operations.build import build_features, stale_features
-from ml_pipeline.operations.bundle_contents import load_scorer
-from ml_pipeline.operations.drift_reports import RequestedReport, report_path, write_report
+from ml_pipeline.operations.drift_bundles import DriftBundles, drift_bundles
+from ml_pipeline.operations.drift_reports import RequestedReport, report_path
+from ml_pipeline.operations.drift_watcher import Watcher, drift_reach
 from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.site import Site, features_table
 
 DRIFT = "monitoring/drift"
-Counted = tuple[NDArray[np.int64], NightSummary]
-_NIGHTS_AT_ONCE = 28
 
 
 @dataclass(frozen=True)
 class DriftNights:
-    """What was published, and the newest HTML report among the nights, if there is one."""
+    """What was published, the newest HTML report among the nights, and why nights were not measured against their champion."""
 
     published: PublishResult
     report: Path | None
+    reasons: Mapping[Night, str]
 
 
 def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     """Publish the drift of each of ``nights``: the last nights against the champion's training rows and the nights before.
+
+    Where the champion cannot be used, the bundle that steps in for it is measured against; where none can, every feature
+    is missing evidence. Both are told, by an alert and with the night.
 
     Evidently runs on the nights of one weekday and where the verdict is other than the night before: both depend on
     features up to the night alone, so that a range gives what its nights give.
@@ -49,33 +45,38 @@ def measure_drift(site: Site, nights: Sequence[Night]) -> DriftNights:
     before = site.tables.published(DRIFT, nights)
     parts: list[pa.Table] = []
     inputs: dict[Night, NightInputs] = {}
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
-        reaches = {night: _reach(site, night) for night in its_nights}
+    against = drift_bundles(site, nights)
+    for bundle, its_nights in against.nights_by_bundle:
+        reaches = {night: drift_reach(site, night) for night in its_nights}
         build_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set)
         fresh = _inputs(site, bundle, reaches)
         stale = stale_nights(fresh, before)
         if stale:
-            watcher = _Watcher(site, bundle)
+            watcher = Watcher(site, bundle)
             parts.extend(watcher.drift_of(night) for night in stale)
         inputs |= {night: fresh[night] for night in stale}
+    missing = _inputs_of_missing(against)
+    for night in stale_nights(missing, before):
+        parts.append(_missing_evidence(site, night, against.missing[night]))
+        inputs[night] = missing[night]
     current = tuple(night for night in sorted(set(nights)) if night not in inputs)
     result = PublishResult(DRIFT, site.tables.version(DRIFT), (), current, 0)
     if parts:
         result = site.tables.publish(DRIFT, pa.concat_tables(parts), inputs, key=["feature"])
         site.progress(f"{DRIFT}: measured {len(parts)} nights")
     publish_catalog(site)
+    _alert(site, {night: reason for night, reason in against.reasons.items() if night in inputs})
     reports = [path for night in sorted(set(nights)) if (path := report_path(site, night)).exists()]
-    return DriftNights(result, reports[-1] if reports else None)
+    return DriftNights(result, reports[-1] if reports else None, against.reasons)
 
 
 def stale_drift(site: Site, nights: Sequence[Night]) -> list[Night]:
     """Those of ``nights`` that were never measured, or whose features or champion have changed since."""
     before = site.tables.published(DRIFT, nights)
-    stale: list[Night] = []
-    for version, its_nights in champions_of(site, nights).items():
-        bundle = read_bundle(site.models, version)
-        reaches = {night: _reach(site, night) for night in its_nights}
+    against = drift_bundles(site, nights)
+    stale = list(stale_nights(_inputs_of_missing(against), before))
+    for bundle, its_nights in against.nights_by_bundle:
+        reaches = {night: drift_reach(site, night) for night in its_nights}
         unbuilt = set(stale_features(site, sorted(set().union(*reaches.values())), sql=bundle.feature_set))
         built = {night: reach for night, reach in reaches.items() if not unbuilt & set(reach)}
         stale.extend([*(set(its_nights) - set(built)), *stale_nights(_inputs(site, bundle, built), before)])
@@ -93,21 +94,13 @@ def report_drift(site: Site, night: Night) -> RequestedReport | None:
     site.calendar.require([night])
     ((version, _),) = champions_of(site, [night]).items()
     bundle = read_bundle(site.models, version)
-    build_features(site, _reach(site, night), sql=bundle.feature_set)
-    found = _Watcher(site, bundle).report_on(night)
+    build_features(site, drift_reach(site, night), sql=bundle.feature_set)
+    found = Watcher(site, bundle).report_on(night)
     if not found:
         return None
     return RequestedReport(
         report_path(site, night), tuple(found), tuple(name for name, (_, agrees) in found.items() if not agrees)
     )
-
-
-def _reach(site: Site, night: Night) -> tuple[Night, ...]:
-    """Every night that the drift of ``night`` is made from: its windows, the one before, and the nights before the first."""
-    rules = site.project.drift
-    # And one more: whether the night before had drifted is a question of its own windows.
-    nights = site.project.monitoring.window_nights + rules.trailing_nights + rules.of_windows
-    return lookback_nights(night, nights, first_night=site.project.first_night)
 
 
 def _inputs(site: Site, bundle: ModelBundle, reaches: Mapping[Night, Sequence[Night]]) -> dict[Night, NightInputs]:
@@ -120,129 +113,22 @@ def _inputs(site: Site, bundle: ModelBundle, reaches: Mapping[Night, Sequence[Ni
     }
 
 
-# A process that watches night after night would count the same forty nights each time. Of the two newest bundles, by content.
-@lru_cache(maxsize=2)
-def _counted_by(_version: str) -> dict[str, Counted]:
-    return {}
+def _inputs_of_missing(against: DriftBundles) -> dict[Night, NightInputs]:
+    return {night: NightInputs.made_from("no bundle", version) for night, version in against.missing.items()}
 
 
-class _Watcher:
-    """Drift of several nights against one bundle; the rows of each night are read and counted once."""
-
-    def __init__(self, site: Site, bundle: ModelBundle) -> None:
-        self._site, self._bundle = site, bundle
-        self._encoder: FeatureEncoder = load_scorer(bundle).encoder
-        self._reference = bundle.table("reference.parquet")
-        self._bins: ReferenceBins = reference_bins(self._encoder, self._encoder.transform(self._reference))
-        self._counted: dict[Night, Counted] = {}
-        self._effects: dict[Night, WindowEffect] = {}
-
-    def drift_of(self, night: Night) -> pa.Table:
-        monitoring = self._site.project.monitoring
-        self._count_together(_reach(self._site, night))
-        window = self._nights(night, monitoring.window_nights)
-        counts = self._counts(window).sum(axis=0)
-        psi = stability_index(self._bins, counts)
-        rows = int(counts[0].sum()) if len(counts) else 0
-        newest, findings, faults = self._effect(night), self._findings(night), self._faults(night)
-        is_due = night.weekday() == monitoring.report_weekday or self._has_turned(night)
-        evidently = self.report_on(night) if is_due else {}
-        entries = [
-            {
-                SCORE_DATE: night, "feature": name, "model_version": self._bundle.version, "window_nights": len(window),
-                "rows": rows, "missing_share": counts[position, 0] / rows if rows else None, "psi": float(psi[position]),
-                "effect_training": _known(newest.training[position]),
-                "effect_trailing": _known(newest.trailing[position]), "finding": findings[position],
-                "is_drifted": findings[position] == "drift", "fault": faults.get(name), "evidently_psi": evidently[name][0] if name in evidently else None,
-                "agrees_with_evidently": evidently[name][1] if name in evidently else None,
-            }
-            for position, name in enumerate(self._bins.names)
-        ]  # fmt: skip
-        return pa.Table.from_pylist(entries, schema=DRIFT_SCHEMA)
-
-    def report_on(self, night: Night) -> dict[str, tuple[float, bool]]:
-        """Write Evidently's report; its index by feature, and whether ours lies on the same side of the limit."""
-        window, limit = (
-            self._nights(night, self._site.project.monitoring.window_nights),
-            self._site.project.monitoring.psi_limit,
-        )
-        psi = dict(zip(self._bins.names, stability_index(self._bins, self._counts(window).sum(axis=0)), strict=True))
-        found = write_report(
-            self._site, night, self._bundle, self._encoder, reference=self._reference, current=self._read(window)
-        )
-        return {name: (theirs, (theirs > limit) == bool(psi[name] > limit)) for name, theirs in found.items()}
-
-    def _findings(self, night: Night) -> tuple[Finding, ...]:
-        rules = self._site.project.drift
-        return find_drift(rules, [self._effect(last) for last in self._nights(night, rules.of_windows)])
-
-    def _has_turned(self, night: Night) -> bool:
-        """Whether the night counts as drifted and the night before did not, or the other way round; by one model alone."""
-        if night <= self._site.project.first_night:
-            return False
-        limit = self._site.project.monitoring.drifted_share_limit
-        shares = [drifted_share(self._findings(each)) for each in (nights_back(night, 1), night)]
-        return (shares[0] > limit) != (shares[1] > limit)
-
-    def _nights(self, last: Night, count: int) -> tuple[Night, ...]:
-        return lookback_nights(last, count, first_night=self._site.project.first_night)
-
-    def _effect(self, last: Night) -> WindowEffect:
-        """Effects of the window that ends with ``last``."""
-        if last not in self._effects:
-            rules, nights = self._site.project.drift, self._site.project.monitoring.window_nights
-            window, both = self._nights(last, nights), self._nights(last, nights + rules.trailing_nights)
-            before = self._counts([night for night in both if night < window[0]])
-            self._effects[last] = window_effect(rules, self._counts(window), before, self._bins.counts)
-        return self._effects[last]
-
-    def _faults(self, night: Night) -> dict[str, str]:
-        """What is wrong with the night, by feature; a fault of the whole night is one of every feature."""
-        rules = self._site.project.drift
-        before = self._nights(night, rules.trailing_nights + 1)[:-1]
-        numbers = [column.contract.type != "category" for column in self._encoder.columns]
-        found = find_faults(
-            rules,
-            self._bins.names,
-            self._counted[night][1],
-            [self._counted[past][1] for past in before],
-            numbers=numbers,
-        )
-        whole = found.pop("", ())
-        told = {name: (*whole, *found.get(name, ())) for name in self._bins.names}
-        return {name: "; ".join(words) for name, words in told.items() if words}
-
-    def _counts(self, nights: Sequence[Night]) -> NDArray[np.int64]:
-        """Rows a bin, of shape (nights, columns, bins)."""
-        self._count_together(nights)
-        shape = (0, *self._bins.counts.shape)
-        return (
-            np.array([self._counted[night][0] for night in nights], dtype=np.int64)
-            if nights
-            else np.empty(shape, np.int64)
-        )
-
-    def _count_together(self, nights: Sequence[Night]) -> None:
-        """Count the rows of those that were not counted yet; opening a night's file costs more than counting its rows."""
-        new = [night for night in nights if night not in self._counted]
-        if not new:
-            return
-        table, kept = features_table(self._bundle.feature_set), _counted_by(self._bundle.version)
-        contents = {night: found.content_hash for night, found in self._site.tables.published(table, new).items()}
-        self._counted |= {night: kept[contents[night]] for night in new if contents.get(night) in kept}
-        left = [night for night in new if night not in self._counted]
-        for start in range(0, len(left), _NIGHTS_AT_ONCE):
-            few = left[start : start + _NIGHTS_AT_ONCE]
-            for night, rows in rows_by_night(self._read(few), few).items():
-                matrix = self._encoder.transform(rows)
-                self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
-                if night in contents:
-                    kept[contents[night]] = self._counted[night]
-
-    def _read(self, nights: Sequence[Night]) -> pa.Table:
-        return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))
+def _missing_evidence(site: Site, night: Night, champion: str) -> pa.Table:
+    """A night that could be measured against nothing: every feature is there and nothing is said of it."""
+    said = {SCORE_DATE: night, "model_version": champion, "finding": "missing", "is_drifted": False}
+    rows = [{**said, "feature": feature.name} for feature in site.sql.features]
+    return pa.Table.from_pylist(rows, schema=DRIFT_SCHEMA)
 
 
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if np.isnan(value) else float(value)
+def _alert(site: Site, reasons: Mapping[Night, str]) -> None:
+    for reason in sorted(set(reasons.values())):
+        nights = sorted(night for night, told in reasons.items() if told == reason)
+        span = str(nights[0]) if len(nights) == 1 else f"{nights[0]} to {nights[-1]}"
+        raise_alert(
+            site.ledger("alerts"), severity="advisory", title="drift is not measured against the champion", night=span,
+            detail=reason,
+        )  # fmt: skip

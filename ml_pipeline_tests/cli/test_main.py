@@ -122,3 +122,21 @@ def test_init_makes_both_stores_and_can_be_repeated(shop_site: Site, mlflow_temp
         ROOT / "ml_pipeline" / "dagster.yaml"
     ).read_bytes()
     assert shop_site.registry.version_of("none") is None
+
+
+@pytest.mark.parametrize("how", ["linked", "growing"])
+def test_a_run_that_cannot_even_read_a_delivery_says_which_and_fails(
+    shop_site: Site, mlflow_template: Path, how: str
+) -> None:
+    (shop_site.data / "mlflow.db").write_bytes(mlflow_template.read_bytes())
+    folder = shop_site.sql.folder / "deliveries" / "orders"
+    if how == "linked":
+        (folder / "2024-09.csv").symlink_to("/etc/hostname")
+    else:
+        sources = shop_site.sql.folder / "sources.yml"
+        text = sources.read_text(encoding="utf-8")
+        sources.write_text(text.replace("settle_seconds: 0", "settle_seconds: 86400", 1), encoding="utf-8")
+    done = run(shop_site, "run")
+    assert done.returncode == 1
+    assert f"Error: land orders: {folder}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,120 +1,78 @@
-"""Kills runs at random moments and sees whether one start puts everything in order.
+"""SIGKILL at random moments of ``dagster job execute``: one start puts everything in order, and one more run ends well."""
 
-``python -m ml_pipeline_tests.faults.killing PROJECT DATA --rounds 20 --from 2013-10-01`` works on copies of a finished
-installation and prints how many kills, and in how many of them something was left wrong.
-"""
-
-import json
 import os
 import random
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from argparse import ArgumentParser
-from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from ml_pipeline.io.leftovers import leftovers
-from ml_pipeline.io.table_store import TableStore
-from ml_pipeline_tests.processes import ROOT
+from ml_pipeline.operations.site import Site
+from ml_pipeline_tests.faults.bench import Bench, Installation, build_shop
+from ml_pipeline_tests.faults.outcome import Outcome
 
-UNENDED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A use case and a data root, as a shell would set them."""
-
-    project: Path
-    data: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "ML_PIPELINE_PROJECT": str(self.project), "ML_PIPELINE_DATA": str(self.data),
-            "DAGSTER_HOME": str(self.data / "dagster_home"), "MLFLOW_TRACKING_URI": f"sqlite:///{self.data / 'mlflow.db'}",
-        }  # fmt: skip
-
-    def start_night(self, night: date, *, job: str = "nightly_scoring") -> subprocess.Popen[bytes]:
-        """``dagster job execute`` in a process group of its own."""
-        command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "ml_pipeline.definitions", "-j", job, "--tags",
-                   json.dumps({"dagster/partition": str(night)})]  # fmt: skip
-        log = (self.data / "night.log").open("ab")
-        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True)
-
-    def recover(self) -> str:
-        """What one start, with its sweep, says."""
-        command = [sys.executable, "-m", "ml_pipeline.cli", "recover"]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, text=True, capture_output=True, check=False, timeout=300
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def open_instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.from_config(str(self.data / "dagster_home"))
-
-    def wrong(self) -> list[str]:
-        """What is not in order, in words."""
-        found = [f"left aside: {path.name}" for path in leftovers(self.data)]
-        store = TableStore(self.data)
-        found += [f"of no commit: {path}" for table in store.tables() for path in store.uncommitted_files(table)]
-        with self.open_instance() as instance:
-            runs = instance.get_run_records(dg.RunsFilter(statuses=UNENDED))
-            found += [f"run {record.dagster_run.run_id} is {record.dagster_run.status.value}" for record in runs]
-            held = instance.event_log_storage.get_concurrency_run_ids()
-            found += [f"run {run_id} holds a slot" for run_id in held]
-        return found
+UNENDED = [
+    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]  # fmt: skip
+_LANDED_UNTIL, _FIRST, _NIGHTS = date(2024, 5, 14), date(2024, 5, 13), 12
+_SEED = 7
 
 
-def last_step(installation: Installation, night: date) -> str:
-    """The step that the newest run of ``night`` had begun last; "" before the first."""
-    with installation.open_instance() as instance:
+def open_instance(site: Site) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_config(str(site.data / "dagster_home"))
+
+
+def not_in_order(site: Site) -> list[str]:
+    """What a crash has left, in words."""
+    found = [f"left aside: {path.name}" for path in leftovers(site.data)]
+    found += [
+        f"of no commit: {path}" for table in site.tables.tables() for path in site.tables.uncommitted_files(table)
+    ]
+    with open_instance(site) as instance:
+        runs = instance.get_run_records(dg.RunsFilter(statuses=UNENDED))
+        found += [f"run {record.dagster_run.run_id} is {record.dagster_run.status.value}" for record in runs]
+        held = instance.event_log_storage.get_concurrency_run_ids()
+        found += [f"run {run_id} holds a slot" for run_id in held]
+    return found
+
+
+def last_step(site: Site, night: date) -> str:
+    """The step that the newest run of ``night`` had begun last; "its start" before the first."""
+    with open_instance(site) as instance:
         of_night = dg.RunsFilter(tags={"dagster/partition": str(night)})
         (record, *_) = instance.get_run_records(of_night, limit=1) or [None]
         if record is None:
-            return ""
+            return "its start"
         events = instance.get_records_for_run(record.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_START).records
-        return str(events[-1].event_log_entry.step_key) if events else ""
+        return str(events[-1].event_log_entry.step_key) if events else "its start"
 
 
-def main() -> None:
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("project", type=Path)
-    parser.add_argument("data", type=Path, help="a finished installation; it is copied, never written to")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="the first night to run")
-    parser.add_argument("--seconds", type=float, default=20.0, help="a run is killed at the latest after so long")
-    parser.add_argument("--seed", type=int, default=7)
-    options = parser.parse_args()
-    copy = Installation(options.project.resolve(), options.data.resolve().with_name(f"{options.data.name}_killed"))
-    shutil.copytree(options.data, copy.data)
-    moments, wrong = random.Random(options.seed), 0
-    for number in range(options.rounds):
-        night = options.first + timedelta(days=number)
-        run = copy.start_night(night)
-        time.sleep(moments.uniform(0, options.seconds))
+def kill_nights(bench: Bench) -> tuple[Outcome, ...]:
+    """Night after night: a run, its death, one start, one more run. The moments are uniform over the length of a run."""
+    kills = bench.trials(full=20, quick=1)
+    moments, wrong, steps = random.Random(_SEED), [], set()
+    site = build_shop(bench.folder, until=_LANDED_UNTIL)
+    installation = Installation.of(site)
+    installation.call("init")
+    began = time.monotonic()
+    code = installation.start_night(_FIRST).wait(timeout=600)
+    length = time.monotonic() - began
+    wrong += [f"an undisturbed run ended with {code}"] if code else []
+    for number in range(kills):
+        night = _FIRST + timedelta(days=1 + number % (_NIGHTS - 1))
+        run = installation.start_night(night)
+        time.sleep(moments.uniform(0, length))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-        step = last_step(copy, night)
-        told = copy.recover().splitlines()[-1]
-        found = copy.wrong()
-        again = copy.start_night(night)
-        found += [f"run again, it ended with {again.returncode}"] if again.wait(timeout=600) else []
-        found += copy.wrong()
-        wrong += bool(found)
-        print(
-            f"{night} killed in {step or 'its start'}: {told}{'; WRONG: ' + '; '.join(found) if found else ''}",
-            flush=True,
-        )
-    print(f"kills: {options.rounds} / {wrong} (seed {options.seed})")
-    shutil.rmtree(copy.data)
-
-
-if __name__ == "__main__":
-    main()
+        steps.add(last_step(site, night))
+        installation.call("recover")
+        found = not_in_order(site)
+        again = installation.start_night(night).wait(timeout=600)
+        found += [f"run again, it ended with {again}"] if again else []
+        wrong += [f"kill {number}, night {night}: {words}" for words in [*found, *not_in_order(site)]]
+        bench.tell(number + 1, kills, len(wrong))
+    details = f"killed in {len(steps)} different steps; a run takes {length:.0f} s; seed {_SEED}"
+    return (Outcome(9, "SIGKILL of dagster job execute, one start, one more run", kills, tuple(wrong), details),)

@@ -1,34 +1,27 @@
 """Three trainers that promote at once, round after round: the best of them must be champion in every round.
 
-    python -m ml_pipeline_tests.faults.promoting --rounds 25
-    python -m ml_pipeline_tests.faults.promoting --rounds 25 --naive
-
 Real processes, bundles and MLflow on SQLite. One model is strong, two are weak; whoever comes first has no champion to
-beat. ``--naive`` takes away the lock and the compare-and-swap, and has to fail: else the rounds would prove nothing.
+beat. A naive contest, without the lock and the compare-and-swap, has to fail: else the rounds would prove nothing.
 """
 
-import argparse
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from ml_pipeline.io.mlflow_registry import MlflowRegistry
 from ml_pipeline.operations.promote import PROMOTIONS, current_champion
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.train import train
-from ml_pipeline_tests.conftest import SHOP_LANDED_UNTIL, build_everything, land_everything, open_test_site
+from ml_pipeline_tests.conftest import open_test_site
+from ml_pipeline_tests.faults.bench import Bench
+from ml_pipeline_tests.faults.outcome import Outcome
 from ml_pipeline_tests.processes import start_python
-from ml_pipeline_tests.shop_deliveries import write_deliveries
 
 EARLIER, LATER = date(2024, 5, 5), date(2024, 5, 20)
 STRONG, WEAK, WEAKER = 60, 2, 1
-_SHOP = Path(__file__).parents[1] / "shop"
 # The 480 rows of twelve nights are not enough to be surer.
 _TERMS = ("promotion: {min_log_loss_gain: 0.0005", "promotion: {confidence: 0.9, min_log_loss_gain: 0.0005")
 
@@ -135,26 +128,18 @@ def count_rounds(contest: Contest, rounds: int, *, is_naive: bool = False) -> Co
     return Count(rounds, rounds - len(wrong), tuple(wrong))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--naive", action="store_true", help="without lock and compare-and-swap")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        project = Path(shutil.copytree(_SHOP, Path(folder) / "shop_returns"))
-        write_deliveries(project)
-        site = open_test_site(project, Path(folder) / "data")
-        land_everything(site, SHOP_LANDED_UNTIL)
-        build_everything(site)
-        count = count_rounds(set_up(site), asked.rounds, is_naive=asked.naive)
-    how = "without lock and compare-and-swap" if asked.naive else "under the lock"
-    print(
-        f"promotion {how}: the best of three is champion, and all else in order, in {count.right} / {count.rounds} rounds"
-    )
-    for found in count.wrong:
-        print(f"  {found}")
-    return int(count.right < count.rounds)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def promote_all_at_once(bench: Bench) -> tuple[Outcome, ...]:
+    """The rounds under the lock, and some without it."""
+    site = bench.copy("contest")
+    shutil.rmtree(site.models)
+    shutil.rmtree(site.data / "ledgers")
+    contest = set_up(site)
+    rounds = bench.trials(full=25, quick=2)
+    sound = count_rounds(contest, rounds)
+    naive = count_rounds(contest, rounds, is_naive=True)
+    wrong = () if naive.wrong else ("without lock and compare-and-swap nothing went wrong",)
+    return (
+        Outcome(7, "rounds in which three trainers promote at once", rounds, sound.wrong),
+        Outcome(7, "contests without lock and compare-and-swap, to be found out", 1, wrong,
+                f"{naive.right} of {rounds} rounds ended right by chance"),
+    )  # fmt: skip

@@ -1,18 +1,12 @@
 """Writers against writers, and readers against a writer that never stops: nothing lost, nothing mixed, nothing wrong.
 
-    python -m ml_pipeline_tests.faults.publishing --processes 4 --nights 200 --queries 10000
-    python -m ml_pipeline_tests.faults.publishing --queries 10000 --mutant
-
-Real processes, a real table and the analysts' catalog. ``--mutant`` replaces files under their own names, which most people
+Real processes, a real table and the analysts' catalog. A mutant replaces files under their own names, which most people
 call atomic: the same reader has to find it wrong, else its silence about the pipeline would prove nothing.
 """
 
-import argparse
 import os
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +20,8 @@ from ml_pipeline.io.table_store import NightInputs, TableStore
 from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.publish_scores import OvertakenError, publish_scores
 from ml_pipeline.operations.site import open_site
+from ml_pipeline_tests.faults.bench import Bench
+from ml_pipeline_tests.faults.outcome import Outcome
 from ml_pipeline_tests.processes import release, start_python
 
 ROWS = 300
@@ -45,14 +41,6 @@ write_for_ever(*sys.argv[1:])
 """
 
 
-@dataclass(frozen=True)
-class Found:
-    """How much was tried, and in words what was wrong."""
-
-    trials: int
-    wrong: tuple[str, ...]
-
-
 def rows_of(nights: tuple[Night, ...], generation: int) -> pa.Table:
     """The same rows of the same size each time, all of them saying which ``generation`` they are."""
     count = ROWS * len(nights)
@@ -63,7 +51,7 @@ def rows_of(nights: tuple[Night, ...], generation: int) -> pa.Table:
     })  # fmt: skip
 
 
-def many_writers(folder: Path, *, processes: int, nights: int) -> Found:
+def many_writers(folder: Path, *, processes: int, nights: int) -> Outcome:
     """Each process publishes nights of its own, one commit each: every night must be there, whole, once."""
     outs = _published_by(folder, [str(nights * number) for number in range(processes)], nights)
     store = TableStore(folder)
@@ -83,10 +71,10 @@ def many_writers(folder: Path, *, processes: int, nights: int) -> Found:
     wrong = [f"{night} was lost" for night in lost]
     wrong += [f"{night} is not whole" for night in wanted if night in published and night not in whole]
     wrong += [f"a publisher said {out!r}" for out in outs if out != f"{nights} published, 0 overtaken"]
-    return Found(len(wanted), tuple(wrong))
+    return Outcome(6, f"nights that {processes} processes publish at once", len(wanted), tuple(wrong))
 
 
-def same_nights(folder: Path, *, nights: int) -> Found:
+def same_nights(folder: Path, *, nights: int) -> Outcome:
     """Two processes publish the same nights from other inputs: one answer each, whole, and the other process is told."""
     outs = _published_by(folder, ["0", "0"], nights)
     store = TableStore(folder)
@@ -105,7 +93,7 @@ def same_nights(folder: Path, *, nights: int) -> Found:
     revisions = {version for version, _ in store.every_file(SCORES)}
     if found.num_rows != nights or sum(map(sum, told)) != 2 * nights or commits != len(revisions):
         wrong.append(f"{found.num_rows} nights, {commits} commits, the processes said {outs}")
-    return Found(2 * nights, tuple(wrong))
+    return Outcome(6, "answers to the same nights by two processes at once", 2 * nights, tuple(wrong))
 
 
 def _published_by(folder: Path, starts: list[str], nights: int) -> list[str]:
@@ -140,7 +128,7 @@ def publish_some(folder: str, start: str, nights: str, generation: str) -> None:
     sys.stdout.write(f"{published} published, {overtaken} overtaken\n")
 
 
-def reading(folder: Path, *, queries: int, is_mutant: bool, until_wrong: bool = False) -> Found:
+def reading(folder: Path, *, queries: int, is_mutant: bool, until_wrong: bool = False) -> Outcome:
     """Ask the catalog ``queries`` times while one writer publishes all nights anew without a pause."""
     folder.mkdir(parents=True, exist_ok=True)
     writer = start_python(WRITER, str(folder), "mutant" if is_mutant else "sound")
@@ -156,7 +144,7 @@ def reading(folder: Path, *, queries: int, is_mutant: bool, until_wrong: bool = 
     finally:
         writer.kill()
         writer.wait()
-    return Found(asked, tuple(wrong))
+    return Outcome(2, "queries of an analyst beside a writer that never stops", asked, tuple(wrong))
 
 
 def _require_right_at_rest(writer: subprocess.Popen[str], folder: Path) -> None:
@@ -181,6 +169,11 @@ def write_for_ever(folder: str, kind: str) -> None:
     while True:
         generation += 1
         _publish(store, generation, is_mutant=kind == "mutant")
+
+
+def publish_generation(folder: Path, generation: int) -> None:
+    """All nights anew in one commit, and the catalog."""
+    _publish(TableStore(folder), generation, is_mutant=False)
 
 
 def _publish(store: TableStore, generation: int, *, is_mutant: bool) -> None:
@@ -229,26 +222,17 @@ def _ask(warehouse: Path, number: int) -> list[str]:
     return [] if is_right else [f"query {number}: {sql.split(' from ')[0]} is {answer}"]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--nights", type=int, default=200)
-    parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--mutant", action="store_true", help="the reader alone, against files replaced by name")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ml_pipeline_publishing_") as aside:
-        root = Path(aside)
-        found = {} if asked.mutant else {
-            "nights of many writers": many_writers(root / "many", processes=asked.processes, nights=asked.nights),
-            "same nights, two writers": same_nights(root / "same", nights=asked.nights),
-        }  # fmt: skip
-        found["queries beside a writer"] = reading(root / "read", queries=asked.queries, is_mutant=asked.mutant)
-    for title, one in found.items():
-        sys.stdout.write(f"{title}: {one.trials} / {len(one.wrong)}\n")
-        sys.stdout.writelines(f"    {words}\n" for words in one.wrong[:5])
-    is_wrong = any(one.wrong for one in found.values())
-    return int(is_wrong is not asked.mutant)
+def publish_at_once(bench: Bench) -> tuple[Outcome, ...]:
+    """Writers with nights of their own, and writers with the same nights."""
+    processes, nights = bench.trials(full=4, quick=2), bench.trials(full=200, quick=6)
+    many = many_writers(bench.folder / "many", processes=processes, nights=nights)
+    return (many, same_nights(bench.folder / "same", nights=nights))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def ask_beside_a_writer(bench: Bench) -> tuple[Outcome, ...]:
+    """The reader, and whether it finds the mutant out."""
+    sound = reading(bench.folder / "sound", queries=bench.trials(full=10_000, quick=150), is_mutant=False)
+    mutant = reading(bench.folder / "mutant", queries=10_000, is_mutant=True, until_wrong=True)
+    wrong = () if mutant.wrong else (f"{mutant.trials} queries did not find the mutant",)
+    title = "writers that replace files by name, to be found out by the same queries"
+    return (sound, Outcome(2, title, 1, wrong, f"found by query {mutant.trials}"))

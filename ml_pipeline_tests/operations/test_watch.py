@@ -13,11 +13,14 @@ from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import lookback_nights, nights_between
 from ml_pipeline.operations.bundle_contents import load_scorer
+from ml_pipeline.operations.decide import DECISIONS, decide_retraining
 from ml_pipeline.operations.drift_reports import report_path
 from ml_pipeline.operations.promote import NoChampionError, current_champion
+from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.watch import DRIFT, measure_drift, report_drift, stale_drift
 from ml_pipeline_tests.conftest import SHOP_SCORED
+from ml_pipeline_tests.second_model import promoted, second_version
 
 SUNDAYS = [date(2024, 5, 5), date(2024, 5, 12)]
 
@@ -160,3 +163,46 @@ def test_a_night_without_a_champion_cannot_be_watched(scored_shop: Site) -> None
     ):
         with pytest.raises(NoChampionError):
             watch()
+
+
+def test_with_a_damaged_champion_drift_is_measured_against_the_model_before_it(scored_shop_copy: Site) -> None:
+    site, first, night = scored_shop_copy, str(current_champion(scored_shop_copy)), date(2024, 5, 13)
+    second = second_version(site, first)
+    promoted(site, second, str(night))
+    kept = site.data.with_name("kept")
+    shutil.move(site.models / second, kept)
+    score(site, [night])
+    outcome = measure_drift(site, [night])
+    assert {row["model_version"] for row in site.tables.read(DRIFT, [night]).to_pylist()} == {first}
+    assert f"champion {second}" in outcome.reasons[night]
+    assert titles(site) == [f"champion {second} could not score", "drift is not measured against the champion"]
+    assert (stale_drift(site, [night]), measure_drift(site, [night]).published.changed) == ([], ())
+    assert len(titles(site)) == 2
+    shutil.move(kept, site.models / second)
+    assert stale_drift(site, [night]) == [night]
+    assert measure_drift(site, [night]).reasons == {}
+    assert {row["model_version"] for row in site.tables.read(DRIFT, [night]).to_pylist()} == {second}
+
+
+def test_without_any_whole_bundle_drift_is_missing_evidence_and_the_night_is_decided(scored_shop_copy: Site) -> None:
+    site, champion, night = scored_shop_copy, str(current_champion(scored_shop_copy)), date(2024, 5, 13)
+    content = bytearray((site.models / champion / "model.txt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (site.models / champion / "model.txt").write_bytes(content)
+    score(site, [night])
+    outcome = measure_drift(site, [night])
+    rows = site.tables.read(DRIFT, [night]).to_pylist()
+    assert [row["feature"] for row in rows] == sorted(feature.name for feature in site.sql.features)
+    assert {(row["model_version"], row["finding"], row["is_drifted"]) for row in rows} == {(champion, "missing", False)}
+    assert all(row["psi"] is None and row["rows"] is None for row in rows)
+    assert "model.txt was changed" in outcome.reasons[night]
+    assert "drift is not measured against the champion" in titles(site)
+    assert (stale_drift(site, [night]), measure_drift(site, [night]).published.changed) == ([], ())
+    decide_retraining(site, [night])
+    (decision,) = site.tables.read(DECISIONS, [night]).to_pylist()
+    assert decision["drifted_share"] is None
+    assert "drift is missing" in decision["reasons"]
+
+
+def titles(site: Site) -> list[str]:
+    return [entry["title"] for entry in site.ledger("alerts").entries()]

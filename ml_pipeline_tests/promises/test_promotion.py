@@ -16,7 +16,7 @@ from ml_pipeline_tests.conftest import SHOP_SCORED, copy_of, open_test_site
 from ml_pipeline_tests.faults.promoting import Contest, alias_of, count_rounds, set_up
 from ml_pipeline_tests.processes import start_python
 
-# More with `python -m ml_pipeline_tests.faults.promoting --rounds 25`.
+# More with `make faults`.
 ROUNDS = 2
 
 

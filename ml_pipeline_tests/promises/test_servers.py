@@ -1,15 +1,9 @@
 """No page of another site, and nobody outside of this machine, starts, stops or reads anything through the UI."""
 
-import http.client
 import json
-import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,54 +13,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ml_pipeline_tests.listening import family_of, listening_addresses
-from ml_pipeline_tests.processes import ROOT
+from ml_pipeline_tests.served import JSON, Server, start
 
 LAUNCH = """mutation { launchRun(executionParams: {
   selector: {repositoryLocationName: "ml_pipeline", repositoryName: "__repository__", jobName: "ingestion"}, mode: "default",
   executionMetadata: {tags: [{key: "dagster/partition", value: "2024-02-16"}]}}) { __typename } }"""
-RUNS = "{ runsOrError { ... on Runs { count } } }"
-JSON = {"Content-Type": "application/json"}
 FOREIGN = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
-
-
-class Server:
-    """A real server that ``ml-pipeline ui`` started, on a port of its own choice."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.port, self.own = process, port, f"http://127.0.0.1:{port}"
-
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str]:
-        """Status and text of the answer; ``Host`` may be given."""
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-            connection.request(method, path, body, {"Host": f"127.0.0.1:{self.port}"} | named)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def graphql(self, query: str, **headers: str) -> dict:
-        status, text = self.ask("POST", "/graphql", json.dumps({"query": query}), **JSON, **headers)
-        assert status == 200, text
-        return json.loads(text)["data"]
-
-    def runs(self) -> int:
-        return int(self.graphql(RUNS)["runsOrError"]["count"])
-
-
-def start(project: Path, data: Path, *options: str) -> Server:
-    environment = os.environ | {
-        "ML_PIPELINE_PROJECT": str(project),
-        "ML_PIPELINE_DATA": str(data),
-        "PYTHONUNBUFFERED": "1",
-    }
-    command = [sys.executable, "-m", "ml_pipeline.cli", "ui", "--port", "0", *options]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=(data / "server.log").open("w")
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if told := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-            return Server(process, int(told[1]))
-    raise AssertionError((data / "server.log").read_text())
 
 
 @pytest.fixture(scope="module")
