@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 
 from ml_pipeline.contracts.serving import ServingContract
-from ml_pipeline.operations.shadow_lanes import Lane, decisions_on, is_final, lanes_on, open_lanes, stands
+from ml_pipeline.operations.shadow_lanes import (
+    Lane,
+    decisions_on,
+    earliest_look,
+    is_final,
+    lanes_on,
+    open_lanes,
+    stands,
+)
 
 SERVING = ServingContract(shadow_nights=5, probation_nights=10)
 
@@ -149,3 +157,19 @@ def test_a_lane_stands_as_long_as_champion_and_role_are_the_same() -> None:
     assert stands(entries, lane, night(20), SERVING)
     assert not stands([*entries, entry("c", 9, before="a")], lane, night(20), SERVING)
     assert not stands([*entries, entry("c", 9, is_promoted=False, before="a")], lane, night(20), SERVING)
+
+
+def test_no_look_can_be_taken_before_the_night_that_is_named() -> None:
+    """Five matured nights are asked for; outcomes are known two nights after."""
+    refused = [A, entry("b", 5, is_promoted=False, before="a", effective_from=str(night(7)))]
+    assert earliest_look([A], night(4), SERVING, horizon_nights=2) == date.max
+    # Nights 7 to 11 have matured on the 13th; ten of them on the 18th.
+    assert earliest_look(refused, night(6), SERVING, horizon_nights=2) == night(13)
+    assert earliest_look(refused, night(15), SERVING, horizon_nights=2) == night(16)
+    assert earliest_look([*refused, look("b", 13, 1)], night(13), SERVING, horizon_nights=2) == night(18)
+    assert (
+        earliest_look([*refused, look("b", 13, 1), look("b", 18, 2)], night(18), SERVING, horizon_nights=2) == date.max
+    )
+    promoted = [A, entry("b", 7, before="a")]
+    assert earliest_look(promoted, night(7), SERVING, horizon_nights=2) == night(13)
+    assert earliest_look([*promoted, kept("b", 13, "wait")], night(13), SERVING, horizon_nights=2) == night(18)
