@@ -182,6 +182,10 @@ class Case:
         asked = self.record.open_request()
         if asked is not None and (tonight - asked.night).days < self.policy.open_nights:
             yield f"{asked.evidence_id} was asked for on {asked.night} and is open"
+        case = self.record.open_case(tonight)
+        if case is not None:
+            # Another challenger would take its place in the shadow before the evidence on it is in.
+            yield f"the challenger refused on {case.refused_on} will be looked at again, by {case.until} at the latest"
         matured = self.matured_since_training()
         rows = sum(tick.matured_rows for tick in matured)
         if len(matured) < self.policy.min_matured_nights or rows < self.policy.min_matured_rows:

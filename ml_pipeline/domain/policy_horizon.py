@@ -15,7 +15,7 @@ def earliest_act(
     """The first night after the last of ``history`` on which ``decide`` could ask for an act, whatever is measured until then.
 
     ``record`` holds all that was asked, made and judged up to and including that last night; it is right as long as nothing
-    is made or judged after it. Cool-down, open requests,
+    is made or judged after it. Cool-down, open requests, a challenger in the shadow,
     persistence and the least number of newly matured nights each give a night before which no act is asked for; the bound
     is their latest, for whichever act comes first. After too many refusals it is never: only a person changes that.
     """
@@ -30,11 +30,13 @@ def earliest_act(
 def _earliest(case: Case, act: Act, tonight: Night) -> Night:
     policy, monitoring, record = case.policy, case.monitoring, case.record
     bounds = [nights_back(tonight, -1), _persistent_from(case, act, tonight)]
-    begun, asked = record.last_begun(act), record.open_request()
+    begun, asked, waiting = record.last_begun(act), record.open_request(), record.open_case(nights_back(tonight, -1))
     if begun is not None:
         bounds.append(nights_back(begun, -monitoring.cool_down_nights))
     if asked is not None:
         bounds.append(nights_back(asked.night, -policy.open_nights))
+    if waiting is not None:
+        bounds.append(nights_back(waiting.until, -1))
     # Each coming night can bring at most one night of labels.
     missing = policy.min_matured_nights - len(case.matured_since_training())
     bounds.append(nights_back(tonight, -max(missing, 1)))

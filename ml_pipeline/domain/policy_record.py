@@ -1,6 +1,6 @@
 """What the ledgers say that the policy must not forget: what was asked for, trained and judged, each on its night."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ml_pipeline.nights import Night
@@ -24,6 +24,19 @@ class GateJudgement:
 
 
 @dataclass(frozen=True)
+class ShadowCase:
+    """A refused challenger that the gate will look at again, with what it says in the shadow.
+
+    ``settled_on`` is the night of its last look, or of what overtook it, None if neither was yet; after ``until`` nobody
+    waits for it any more.
+    """
+
+    refused_on: Night
+    until: Night
+    settled_on: Night | None = None
+
+
+@dataclass(frozen=True)
 class PolicyRecord:
     """Each in the order of its night.
 
@@ -32,12 +45,14 @@ class PolicyRecord:
         recalibrated: nights as of which models were given a new calibrator.
         requests: verdicts that asked for an act.
         judgements: verdicts of the gate.
+        cases: refused challengers and what became of them.
     """
 
     trained: tuple[Night, ...] = ()
     recalibrated: tuple[Night, ...] = ()
     requests: tuple[Request, ...] = ()
     judgements: tuple[GateJudgement, ...] = ()
+    cases: tuple[ShadowCase, ...] = ()
 
     def before(self, night: Night) -> "PolicyRecord":
         """What was known before ``night`` was decided; the answer to a night's own verdict comes after it."""
@@ -46,6 +61,11 @@ class PolicyRecord:
             tuple(each for each in self.recalibrated if each < night),
             tuple(each for each in self.requests if each.night < night),
             tuple(each for each in self.judgements if each.night < night),
+            tuple(
+                each if each.settled_on is None or each.settled_on < night else replace(each, settled_on=None)
+                for each in self.cases
+                if each.refused_on < night
+            ),
         )
 
     def last_request(self) -> Request | None:
@@ -69,6 +89,11 @@ class PolicyRecord:
         if asked is None or any(night >= asked.night for night in (*self.trained, *self.recalibrated)):
             return None
         return asked
+
+    def open_case(self, night: Night) -> ShadowCase | None:
+        """The challenger that is still to be looked at again as of ``night``."""
+        waiting = [each for each in self.cases if each.settled_on is None and night <= each.until]
+        return waiting[-1] if waiting else None
 
     def rejected_in_a_row(self) -> tuple[Night, ...]:
         """Nights of the refusals since the last challenger that was promoted."""

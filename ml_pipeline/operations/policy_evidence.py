@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.cost_saving import JudgedNight, cost_saving
 from ml_pipeline.domain.drift_effect import drifted_share
+from ml_pipeline.domain.look_schedule import LOOKS
 from ml_pipeline.domain.policy import Tick
-from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord
+from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord, ShadowCase
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.nights import Night, nights_back, nights_between
 from ml_pipeline.operations.estimate import ESTIMATES, MATURED
@@ -22,6 +23,7 @@ from ml_pipeline.operations.mature import PERFORMANCE
 from ml_pipeline.operations.matured_calibration import CALIBRATION
 from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.recalibrate import SOURCE
+from ml_pipeline.operations.shadow_lanes import is_final
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.trainings import TRAININGS
 from ml_pipeline.operations.watch import DRIFT
@@ -50,13 +52,44 @@ def read_record(site: Site) -> PolicyRecord:
     for entry in site.ledger(TRAININGS).entries():
         made = recalibrated if _is_recalibration(site, str(entry["version"])) else trained
         made.append(Night.fromisoformat(entry["trained_on"]))
-    judgements = [*map(_judgement, filter(_has_judged, site.ledger(PROMOTIONS).entries()))]
+    entries = site.ledger(PROMOTIONS).entries()
+    judgements = [*map(_judgement, filter(_has_judged, entries))]
     rearmed = [
         GateJudgement(nights_back(Night.fromisoformat(entry["night"]), 1), True)
         for entry in site.ledger(REARMED).entries()
     ]
     in_order = sorted([*judgements, *rearmed], key=lambda judgement: judgement.night)
-    return PolicyRecord(tuple(sorted(trained)), tuple(sorted(recalibrated)), (), tuple(in_order))
+    cases = tuple(_cases(site, entries, [judgement.night for judgement in rearmed]))
+    return PolicyRecord(tuple(sorted(trained)), tuple(sorted(recalibrated)), (), tuple(in_order), cases)
+
+
+def _cases(
+    site: Site, entries: Sequence[Mapping[str, Any]], rearmed: Sequence[Night]
+) -> Iterator[ShadowCase]:  # fmt: skip
+    """Every challenger that was refused beside a champion. The time that its looks need, and then some, ends its case.
+
+    So does a person who rearms the policy.
+    """
+    nights = (
+        LOOKS * site.project.serving.shadow_nights + site.project.label.horizon_nights + site.project.policy.open_nights
+    )
+    for place, entry in enumerate(entries):
+        is_verdict = entry.get("kind", "verdict") == "verdict" and entry.get("judged_on")
+        if not is_verdict or entry["is_promoted"] or entry["champion_before"] in {None, entry["challenger"]}:
+            continue
+        refused_on = _judgement(entry).night
+        settled = [_judgement(each).night for each in entries[place + 1 :] if _settles(each, str(entry["challenger"]))]
+        settled += [night for night in rearmed if night >= refused_on]
+        until = nights_back(Night.fromisoformat(entry["effective_from"]), 1 - nights)
+        yield ShadowCase(refused_on, until, min(settled, default=None))
+
+
+def _settles(entry: Mapping[str, Any], challenger: str) -> bool:
+    """Whether ``entry`` leaves nothing to wait for: the last look at ``challenger``, or another model in its place."""
+    kind = entry.get("kind", "verdict")
+    if kind == "second_look":
+        return entry["challenger"] == challenger and is_final(dict(entry))
+    return bool(entry["is_promoted"]) or kind == "verdict"
 
 
 def _is_recalibration(site: Site, version: str) -> bool:

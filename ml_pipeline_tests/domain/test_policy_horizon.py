@@ -9,7 +9,7 @@ from ml_pipeline.contracts.policy import PolicyContract
 from ml_pipeline.contracts.project import MonitoringContract
 from ml_pipeline.domain.policy import Tick, decide
 from ml_pipeline.domain.policy_horizon import earliest_act
-from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord, Request
+from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord, Request, ShadowCase
 
 FIRST = date(2024, 1, 1)
 MONITORING = MonitoringContract(
@@ -45,6 +45,8 @@ def records(draw: st.DrawFn) -> PolicyRecord:
     return PolicyRecord(
         tuple(trained), tuple(recalibrated), tuple(Request(night, act, "e") for night, act in asked),
         tuple(GateJudgement(night, promoted) for night, promoted in judged),
+        tuple(ShadowCase(night, night + timedelta(days=12), None if is_open else night + timedelta(days=5))
+              for night, is_open in sorted(draw(st.lists(st.tuples(nights, st.booleans()), max_size=2)))),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 from datetime import date
 
-from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord, Request
+from ml_pipeline.domain.policy_record import GateJudgement, PolicyRecord, Request, ShadowCase
 
 MAY_1, MAY_5, MAY_9 = date(2024, 5, 1), date(2024, 5, 5), date(2024, 5, 9)
 
@@ -32,3 +32,14 @@ def test_a_training_cools_a_recalibration_down_and_not_the_other_way_round() -> 
     assert (record.last_begun("retrain"), record.last_begun("recalibrate")) == (MAY_1, MAY_9)
     assert PolicyRecord(trained=(MAY_5,)).last_begun("recalibrate") == MAY_5
     assert PolicyRecord().last_begun("retrain") is None
+
+
+def test_a_refused_challenger_is_waited_for_until_its_last_look_and_not_for_ever() -> None:
+    record = PolicyRecord(cases=(ShadowCase(MAY_1, MAY_9, MAY_5),))
+    assert record.before(MAY_1).open_case(MAY_1) is None
+    # On the night of the look its answer is not known yet.
+    assert record.before(MAY_5).open_case(MAY_5) == ShadowCase(MAY_1, MAY_9)
+    assert record.before(MAY_9).open_case(MAY_9) is None
+    lapsed = PolicyRecord(cases=(ShadowCase(MAY_1, MAY_5),))
+    assert lapsed.before(MAY_5).open_case(MAY_5) == ShadowCase(MAY_1, MAY_5)
+    assert lapsed.before(MAY_9).open_case(MAY_9) is None

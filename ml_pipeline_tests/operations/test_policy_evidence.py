@@ -30,7 +30,7 @@ def test_the_record_tells_trainings_from_recalibrations_and_refusals_from_what_i
     for entry in (
         judgement("c1", "2024-05-02"), judgement("c0", "2024-05-04"), judgement("c2", "2024-05-05", kind="no_comparison"),
         judgement("c3", "2024-05-06"), judgement("c4", None, kind="override", is_promoted=True),
-        judgement("c3", "2024-05-10", kind="second_look"), judgement("c4", "2024-05-11", kind="probation"),
+        judgement("c3", "2024-05-10", kind="second_look", numbers={"look": 1}), judgement("c4", "2024-05-11", kind="probation"),
         judgement("c0", "2024-05-12", kind="rollback", is_promoted=True),
         judgement("c3", "2024-05-13", kind="second_look", is_promoted=True),
         judgement("c0", None, kind="rollback", is_promoted=True, effective_from="2024-05-14"),
@@ -42,6 +42,8 @@ def test_the_record_tells_trainings_from_recalibrations_and_refusals_from_what_i
     assert [(each.night.day, each.is_promoted) for each in record.judgements] == [
         (2, False), (3, True), (6, False), (9, True), (13, True), (14, True)
     ]  # fmt: skip
+    # c1 and c3 were refused beside a champion, c3 until a person promoted c4; c0 is the champion itself.
+    assert [(case.refused_on.day, case.settled_on and case.settled_on.day) for case in record.cases] == [(2, 3), (6, 9)]
     # From the night that it names on: the rearming is known to that night, and not to the one before.
     assert record.before(date(2024, 5, 3)).rejected_in_a_row() == (date(2024, 5, 2),)
     assert record.before(date(2024, 5, 4)).judgements[-1] == GateJudgement(date(2024, 5, 3), True)
