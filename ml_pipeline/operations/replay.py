@@ -17,6 +17,7 @@ from ml_pipeline.operations.matured_calibration import measure_matured_calibrati
 from ml_pipeline.operations.nightly_chain import run_nights
 from ml_pipeline.operations.promote import PROMOTIONS, Promotion, champion_on, promote_if_better
 from ml_pipeline.operations.recalibrate import recalibrate
+from ml_pipeline.operations.replay_watch import Watch, watching_beside
 from ml_pipeline.operations.score_audit import HOLDS as HELD_SCORES
 from ml_pipeline.operations.score_audit import ScoresHeldError, accept_held
 from ml_pipeline.operations.shadow_lanes import earliest_look
@@ -53,14 +54,15 @@ def replay_nights(site: Site, policy: ReplayPolicy, first: Night, last: Night) -
     In the end the outcomes of the last nights are waited for and judged, and the catalog is published.
     """
     night = first
-    while night <= last:
-        upto = min(last, _next_act(site, policy, nights_back(night, 1)))
-        _run(site, nights_between(night, upto))
-        site.progress(f"{policy.name}: {night} to {upto}")
-        act = policy.act(upto, _verdict(site, upto))
-        if act is not None:
-            _make(site, act, upto, asked_by=policy.name)
-        night = nights_back(upto, -1)
+    with watching_beside(site) as watch:
+        while night <= last:
+            upto = min(last, _next_act(site, policy, nights_back(night, 1)))
+            _run(site, nights_between(night, upto), watch)
+            site.progress(f"{policy.name}: {night} to {upto}")
+            act = policy.act(upto, _verdict(site, upto))
+            if act is not None:
+                _make(site, act, upto, asked_by=policy.name)
+            night = nights_back(upto, -1)
     waited = nights_between(nights_back(last, -1), nights_back(last, -site.project.label.horizon_nights))
     measure_performance(site, waited)
     measure_matured_calibration(site, waited)
@@ -73,12 +75,12 @@ def _next_act(site: Site, policy: ReplayPolicy, tonight: Night) -> Night:
     return min(look, policy.next_act(tonight, earliest_verdict=earliest_request(site, tonight)))
 
 
-def _run(site: Site, nights: Sequence[Night]) -> None:
+def _run(site: Site, nights: Sequence[Night], watch: Watch) -> None:
     """Run ``nights``; scores that are held are let pass, and that is recorded as any acceptance is."""
     while True:
         held = len(site.ledger(HELD_SCORES).entries())
         try:
-            run_nights(site, nights)
+            run_nights(site, nights, watch)
         except ScoresHeldError:
             new = site.ledger(HELD_SCORES).entries()[held:]
             if not new:

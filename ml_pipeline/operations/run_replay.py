@@ -20,7 +20,8 @@ from ml_pipeline.nights import Night, nights_between
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.replay_comparison import DISTURBED, compare
 from ml_pipeline.operations.replay_roots import ReplayRoots, Scenario
-from ml_pipeline.operations.site import Site, open_site
+from ml_pipeline.operations.replay_watch import SitePlace
+from ml_pipeline.operations.site import Site
 
 REPLAY = "monitoring/replay"
 _DATA = "replay.json"
@@ -97,16 +98,6 @@ def require_span(site: Site) -> ReplayContract:
     return site.project.replay
 
 
-@dataclass(frozen=True)
-class _Place:
-    """What another process opens the site by."""
-
-    project_folder: Path
-    data: Path
-    tracking_uri: str
-    threads: int
-
-
 def _run_all(roots: ReplayRoots, tasks: Sequence[_Task]) -> None:
     site = roots.site
     workers = min(len(tasks), site.threads)
@@ -116,7 +107,7 @@ def _run_all(roots: ReplayRoots, tasks: Sequence[_Task]) -> None:
         return
     # Spawned, because Delta's runtime panics in a forked process. Threads change no result, so each gets its share.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        place = _Place(site.sql.folder, site.data, site.tracking_uri, max(1, site.threads // workers))
+        place = SitePlace.of(site, threads=max(1, site.threads // workers))
         running = {pool.submit(_run_alone, place, *task): task for task in tasks}
         for done in as_completed(running):
             done.result()
@@ -124,10 +115,8 @@ def _run_all(roots: ReplayRoots, tasks: Sequence[_Task]) -> None:
             site.progress(f"{REPLAY}: {policy.title}, {scenario}")
 
 
-def _run_alone(place: _Place, scenario: Scenario, policy: ReplayPolicy) -> None:
-    site = open_site(
-        project_folder=place.project_folder, data=place.data, tracking_uri=place.tracking_uri, threads=place.threads
-    )
+def _run_alone(place: SitePlace, scenario: Scenario, policy: ReplayPolicy) -> None:
+    site = place.open()
     ReplayRoots(site, require_span(site)).run(scenario, policy)
 
 
