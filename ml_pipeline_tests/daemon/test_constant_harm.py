@@ -26,7 +26,8 @@ def test_sixty_nights_of_constant_harm_retrain_once_a_cool_down_and_promote_only
     for entry in promoted:
         gains = entry["numbers"]["gain_over"]
         assert ("champion" in gains) == (entry["champion_before"] is not None)
-        # Better by more than chance, on the nights of the test block.
-        assert all(gain["low"] > 0 for gain in gains.values())
+        assert all(gain["mean"] > 0 for gain in gains.values())
+        # Of who serves it must be better by more than chance; of simple models the interval is recorded, and does not decide.
+        assert gains.get("champion", {"low": 1.0})["low"] > 0
     assert promoted
     assert current_champion(site) == promoted[-1]["challenger"]

@@ -43,8 +43,8 @@ def test_a_commit_whose_reply_is_lost_is_made_once(scored_shop_copy: Site, monke
     site, before = scored_shop_copy, scored_shop_copy.tables.version(SCORES)
     whole: Callable[..., None] = TableStore._commit
 
-    def committed_and_lost(*arguments: Any) -> None:
-        whole(*arguments)
+    def committed_and_lost(*arguments: Any, **named: Any) -> None:
+        whole(*arguments, **named)
         raise ConnectionError("the reply was lost")
 
     with monkeypatch.context() as patch:
