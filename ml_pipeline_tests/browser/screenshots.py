@@ -56,7 +56,7 @@ def take(page: Page, name: str, path: str, awaited: str, folder: Path = _PICTURE
 
 def _graph(page: Page) -> None:
     """The graph alone, in a window that is high enough for all of it: Dagster fits its width only."""
-    page.set_viewport_size({"width": 1500, "height": 1500})
+    page.set_viewport_size({"width": 1500, "height": 2100})
     page.goto("/asset-groups")
     expect(page.get_by_text("monitoring").first).to_be_visible(timeout=30_000)
     page.wait_for_load_state("networkidle")
@@ -64,7 +64,7 @@ def _graph(page: Page) -> None:
     expect(page.get_by_text("trained_model").first).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(2000)  # the layout moves into place
-    page.screenshot(path=_PICTURES / "graph.png", clip={"x": 545, "y": 200, "width": 950, "height": 1290})
+    page.screenshot(path=_PICTURES / "graph.png", clip={"x": 545, "y": 200, "width": 950, "height": 1890})
     page.set_viewport_size(_WINDOW)
 
 
