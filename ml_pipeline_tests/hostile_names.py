@@ -39,8 +39,8 @@ ODD = (
 )  # fmt: skip
 MORE_PATHS = (
     "....//....//x", "..;/x", "%252e%252e%252fx", "..%2fx", "..%5cx", "%c0%ae%c0%ae/x", "/proc/self/environ", "/dev/null", "/dev/stdin",
-    "//server/share", "\\\\?\\C:\\x", "x/../../../../tmp/pwned", "raw/../../x", "scores/../../../x", "models/../ledgers", "raw/orders/..",
-    "~/.ssh/id_rsa", "$PWD/x", "http://192.0.2.1/x", "s3://bucket/x", "gs://bucket/x", "sqlite:////tmp/pwned.db", "md:x", "azure://x",
+    "//server/share", "\\\\?\\C:\\x", "x/../../../../var/pwned", "raw/../../x", "scores/../../../x", "models/../ledgers", "raw/orders/..",
+    "~/.ssh/id_rsa", "$PWD/x", "http://192.0.2.1/x", "s3://bucket/x", "gs://bucket/x", "sqlite:////var/pwned.db", "md:x", "azure://x",
 )  # fmt: skip
 MORE_STATEMENTS = (
     "2013-10-01'; copy (select 1) to '/var/pwned'; --", "2013-10-01' union select 1 --", "x') or true --", "x'); install httpfs; --",
