@@ -8,9 +8,8 @@ import click
 import dagster as dg
 
 from ml_pipeline.contracts.project import BacktestContract
-from ml_pipeline.defs.default_run import Stage, StageFailedError, execute_stage, landing_stages
+from ml_pipeline.defs.default_run import Stage, StageFailedError, landing_stages, run_whole_stages
 from ml_pipeline.defs.instance import open_instance, prepare
-from ml_pipeline.defs.loading import code_location
 from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import site_resource
 from ml_pipeline.nights import nights_between
@@ -41,16 +40,7 @@ def run_backtest_stages(site: Site, instance: dg.DagsterInstance, say: Callable[
     span = site.project.backtest
     if span is None:
         raise StageFailedError("the project has no backtest; name its first and last month as backtest in project.yml")
-    definitions = code_location()
-    runs = 0
-    for stage in backtest_stages(site, span):
-        nights = stage.nights()
-        say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
-        if nights:
-            # What is up to date between the two is left alone by the operation.
-            execute_stage(definitions, instance, stage, nights[0], nights[-1])
-            runs += 1
-    return runs
+    return run_whole_stages(backtest_stages(site, span), instance, say)
 
 
 def main() -> None:

@@ -115,6 +115,25 @@ def run_stages(site: Site, instance: dg.DagsterInstance, say: Callable[[str], No
     return runs
 
 
+def run_whole_stages(chain: Sequence[Stage], instance: dg.DagsterInstance, say: Callable[[str], None]) -> int:
+    """Run each stage of ``chain`` that needs it in one run, from its first night to its last; returns the number of runs.
+
+    What is up to date between the two is left alone by the operation.
+
+    Raises:
+        StageFailedError: a run failed, or a delivery cannot be read; later stages were not started.
+    """
+    definitions = code_location()
+    runs = 0
+    for stage in chain:
+        nights = stage.nights()
+        say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
+        if nights:
+            execute_stage(definitions, instance, stage, nights[0], nights[-1])
+            runs += 1
+    return runs
+
+
 def execute_stage(
     definitions: dg.Definitions, instance: dg.DagsterInstance, stage: Stage, first: Night, last: Night
 ) -> None:

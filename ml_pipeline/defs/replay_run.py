@@ -6,8 +6,7 @@ from functools import partial
 import dagster as dg
 
 from ml_pipeline.contracts.replay import ReplayContract
-from ml_pipeline.defs.default_run import Stage, execute_stage, landing_stages
-from ml_pipeline.defs.loading import code_location
+from ml_pipeline.defs.default_run import Stage, landing_stages, run_whole_stages
 from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.build import stale_features, stale_labels
@@ -40,13 +39,5 @@ def run_replay_stages(
     Raises:
         ValueError: the project has no replay. StageFailedError: a run failed; later stages were not started.
     """
-    definitions = code_location()
-    runs = 0
-    for stage in replay_stages(site, require_span(site), policies, with_incidents=with_incidents):
-        nights = stage.stale()
-        say(f"{stage.title}: {nights[0]} to {nights[-1]}" if nights else f"{stage.title}: up to date")
-        if nights:
-            # What is up to date between the two is left alone by the operation.
-            execute_stage(definitions, instance, stage, nights[0], nights[-1])
-            runs += 1
-    return runs
+    chain = replay_stages(site, require_span(site), policies, with_incidents=with_incidents)
+    return run_whole_stages(chain, instance, say)

@@ -51,7 +51,7 @@ def first_champion(site: Site, first: Night, last: Night) -> Night:
 def replay_nights(site: Site, policy: ReplayPolicy, first: Night, last: Night) -> None:
     """Operate nights ``first`` to ``last`` under ``policy``. Features, labels and a champion of ``first`` are there.
 
-    In the end the outcomes of the last nights are waited for and judged, and the catalog is published.
+    In the end the outcomes of the last nights are waited for and judged.
     """
     night = first
     with watching_beside(site) as watch:

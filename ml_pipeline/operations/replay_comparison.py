@@ -55,12 +55,8 @@ def _disturbed_year(roots: ReplayRoots, first: Night) -> PolicyYear:
 
 def _incidents(roots: ReplayRoots) -> tuple[ReplayedIncident, ...]:
     """What of the disturbed year was not in the clean one speaks of an incident."""
-    before = _found(roots, "clean")
-    found = [
-        one
-        for one in _found(roots, "disturbed")
-        if (one.night, one.kind, one.source) not in {_key(each) for each in before}
-    ]
+    before = {_key(one) for one in _found(roots, "clean")}
+    found = [one for one in _found(roots, "disturbed") if _key(one) not in before]
     sources = label_sources(roots.site)
     return tuple(
         judge_incident(incident, found, is_label_source=incident.source in sources) for incident in roots.span.incidents

@@ -26,7 +26,7 @@ def read_findings(site: Site) -> tuple[Found, ...]:
 
 
 def label_sources(site: Site) -> frozenset[str]:
-    """The sources that the label is made from and no feature's spine: without them a night cannot be judged."""
+    """The sources that the label is made from, references aside: without them a night cannot be judged."""
     told_by = site.sql.lookbacks(site.sql.needed_for([site.project.label.model]))
     return frozenset(name for name in told_by if not site.sql.sources[name].reference)
 

@@ -13,7 +13,7 @@ from ml_pipeline.contracts.replay import REPLAY_SCHEMA, ReplayContract
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.domain.replay_page import replay_page
 from ml_pipeline.domain.replay_policies import POLICIES, ReplayPolicy
-from ml_pipeline.domain.replay_report import ReplayReport
+from ml_pipeline.domain.replay_report import PolicyYear, ReplayReport
 from ml_pipeline.io.files import write_durably
 from ml_pipeline.io.table_store import NightInputs, PublishResult
 from ml_pipeline.nights import Night, nights_between
@@ -52,12 +52,12 @@ def run_replay(
     span = require_span(site)
     roots = ReplayRoots(site, span)
     first = roots.make_start("clean")
-    tasks: list[_Task] = [("clean", policy) for policy in policies]
-    if with_incidents and span.incidents:
+    tasks = _tasks(span, policies, with_incidents=with_incidents)
+    is_disturbed = any(scenario == "disturbed" for scenario, _ in tasks)
+    if is_disturbed:
         roots.make_start("disturbed")
-        tasks.insert(0, ("disturbed", DISTURBED))
     _run_all(roots, [task for task in tasks if roots.finished(task[0], task[1].name) is None])
-    report = compare(roots, first, policies, is_disturbed=tasks[0][0] == "disturbed")
+    report = compare(roots, first, policies, is_disturbed=is_disturbed)
     page = report_path(site)
     write_durably(page, replay_page(report).encode())
     write_durably(page.with_name(_DATA), (json.dumps(asdict(report), default=str, indent=1) + "\n").encode())
@@ -72,8 +72,7 @@ def stale_replay(
     """The nights of the replay if a part of it was never run, or is made from something else; none if all is there."""
     span = require_span(site)
     roots = ReplayRoots(site, span)
-    asked: list[_Task] = [("clean", policy) for policy in policies]
-    asked += [("disturbed", DISTURBED)] if with_incidents and span.incidents else []
+    asked = _tasks(span, policies, with_incidents=with_incidents)
     is_there = all(roots.finished(scenario, policy.name) is not None for scenario, policy in asked)
     shown = (
         json.loads(report_path(site).with_name(_DATA).read_text()) if is_there and report_path(site).exists() else {}
@@ -84,6 +83,12 @@ def stale_replay(
         if sorted(named) == sorted((scenario, policy.name) for scenario, policy in asked)
         else [span.first, span.last]
     )
+
+
+def _tasks(span: ReplayContract, policies: Sequence[ReplayPolicy], *, with_incidents: bool) -> list[_Task]:
+    """What is to be run: each policy on the data as they came, and, first, the project's own with the incidents."""
+    disturbed: list[_Task] = [("disturbed", DISTURBED)] if with_incidents and span.incidents else []
+    return [*disturbed, *(("clean", policy) for policy in policies)]
 
 
 def report_path(site: Site) -> Path:
@@ -122,11 +127,13 @@ def _run_alone(place: SitePlace, scenario: Scenario, policy: ReplayPolicy) -> No
 
 def _publish(roots: ReplayRoots, report: ReplayReport) -> PublishResult:
     entries, notes = [], {}
-    for scenario, years in (("clean", report.clean), ("disturbed", report.disturbed)):
+    both: tuple[tuple[Scenario, tuple[PolicyYear, ...]], ...] = (
+        ("clean", report.clean),
+        ("disturbed", report.disturbed),
+    )
+    for scenario, years in both:
         for year in years:
-            notes[f"{scenario} {year.name}"] = roots.finished(
-                "clean" if scenario == "clean" else "disturbed", year.name
-            )
+            notes[f"{scenario} {year.name}"] = roots.finished(scenario, year.name)
             for night in year.nights:
                 told = {name: value for name, value in asdict(night).items() if name != "night"}
                 entries.append({SCORE_DATE: night.night, "scenario": scenario, "policy": year.name, **told})
