@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_CATEGORICAL, _DEFAULT_LEFT = 1, 2
-_ZERO_IS_MISSING, _NAN_IS_MISSING = 1, 2
-# What LightGBM takes for zero (kZeroThreshold).
-_ZERO = 1e-35
+CATEGORICAL, DEFAULT_LEFT = 1, 2
+ZERO_IS_MISSING, NAN_IS_MISSING = 1, 2
+# What LightGBM takes for zero: kZeroThreshold, a float32.
+ZERO = float(np.float32(1e-35))
 _WORD_BITS = 32
 
 
@@ -40,17 +40,17 @@ class Tree:
     def goes_left(self, node: int, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which of ``values`` of the node's feature, shape (rows,), go left; as LightGBM's own prediction decides."""
         kind = int(self.kind[node])
-        if kind & _CATEGORICAL:
+        if kind & CATEGORICAL:
             return _has_level(values, self.levels[node])
         missing = kind >> 2 & 3
-        if missing == _NAN_IS_MISSING:
+        if missing == NAN_IS_MISSING:
             below = values <= self.threshold[node]
-            return np.asarray(below | np.isnan(values) if kind & _DEFAULT_LEFT else below)
+            return np.asarray(below | np.isnan(values) if kind & DEFAULT_LEFT else below)
         values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
         below = values <= self.threshold[node]
-        if missing != _ZERO_IS_MISSING:
+        if missing != ZERO_IS_MISSING:
             return np.asarray(below)
-        return np.where(np.abs(values) <= _ZERO, bool(kind & _DEFAULT_LEFT), below)
+        return np.where(np.abs(values) <= ZERO, bool(kind & DEFAULT_LEFT), below)
 
 
 def _has_level(values: NDArray[np.float64], levels: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -82,7 +82,7 @@ def _tree(block: dict[str, str]) -> Tree:
     kind, threshold = _integers(block["decision_type"]), _numbers(block["threshold"])
     levels = {
         int(node): _bits(words[bounds[int(threshold[node])] : bounds[int(threshold[node]) + 1]])
-        for node in np.flatnonzero(kind & _CATEGORICAL)
+        for node in np.flatnonzero(kind & CATEGORICAL)
     }
     return Tree(
         _integers(block["split_feature"]), threshold, kind, _integers(block["left_child"]),

@@ -85,8 +85,8 @@ def compile_in_trial(models: Path, version: str) -> dict[str, str]:
     try:
         bundle = read_bundle(models, version)
         code, told = proven_code(bundle, scorer_of(bundle))
-    except Exception as error:  # noqa: BLE001 - whatever lleaves cannot do must not stop a bundle that LightGBM can load
-        code, told = None, f"lleaves could not compile the trees ({type(error).__name__}: {error})"
+    except Exception as error:  # noqa: BLE001 - whatever LLVM cannot do must not stop a bundle that LightGBM can load
+        code, told = None, f"LLVM could not compile the trees ({type(error).__name__}: {error})"
     return {"compiling": told} | ({"code": base64.b64encode(code).decode()} if code else {})
 
 

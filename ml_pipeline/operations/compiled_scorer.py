@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_pipeline.domain.scoring import Scorer, raw_scores
+from ml_pipeline.domain.tree_code import ENTRY, ROWS_A_PASS, TEXT_VERSION, tree_code
 from ml_pipeline.io.compiled_trees import (
+    CodeForm,
     CodeReceipt,
     CompiledTrees,
     compile_trees,
@@ -21,6 +23,7 @@ from ml_pipeline.operations.bundle_scorer import GOLDEN, golden_scores
 
 TREES = "model.txt"
 _REFERENCE = "reference.parquet"
+_FORM = CodeForm(ENTRY, ROWS_A_PASS, TEXT_VERSION)
 # Compiling takes a second for each 300 kB, and the trial that it is a part of may take sixty.
 _MOST_TEXT_BYTES = 6_000_000
 _MISSING_SHARE = 0.05
@@ -29,14 +32,14 @@ _MISSING_SHARE = 0.05
 def with_compiled_trees(bundle: ModelBundle, scorer: Scorer) -> Scorer:
     """``scorer`` with the compiled trees of ``bundle``, if there are some and they give its golden scores bit for bit.
 
-    Without them LightGBM predicts the same, five times slower. Why there are none is in their receipt; code that is there
+    Without them LightGBM predicts the same, thirty times slower. Why there are none is in their receipt; code that is there
     and cannot be used warns.
     """
     receipt = compiled_before(bundle)
     if receipt is None or receipt.code_sha256 is None:
         return scorer
     try:
-        compiled = replace(scorer, predictor=load_code(_folder(bundle), receipt, len(scorer.encoder.columns)))
+        compiled = replace(scorer, predictor=load_code(_folder(bundle), _FORM, receipt, len(scorer.encoder.columns)))
     except (OSError, ValueError, RuntimeError) as error:
         warnings.warn(f"bundle {bundle.version}: LightGBM predicts in place of compiled trees: {error}", stacklevel=2)
         return scorer
@@ -50,12 +53,12 @@ def with_compiled_trees(bundle: ModelBundle, scorer: Scorer) -> Scorer:
 
 def compiled_before(bundle: ModelBundle) -> CodeReceipt | None:
     """What came of compiling the trees of ``bundle`` on this kind of machine; None if it was not tried."""
-    return read_receipt_of_code(_folder(bundle), bundle.manifest["files"][TREES])
+    return read_receipt_of_code(_folder(bundle), _FORM, bundle.manifest["files"][TREES])
 
 
 def keep_code(bundle: ModelBundle, code: bytes | None, reason: str) -> CodeReceipt:
     """Keep what a trial of ``bundle`` compiled, or why it did not."""
-    return write_code(_folder(bundle), bundle.manifest["files"][TREES], code, reason)
+    return write_code(_folder(bundle), _FORM, bundle.manifest["files"][TREES], code, reason)
 
 
 def proven_code(bundle: ModelBundle, scorer: Scorer) -> tuple[bytes | None, str]:
@@ -68,9 +71,9 @@ def proven_code(bundle: ModelBundle, scorer: Scorer) -> tuple[bytes | None, str]
         return None, f"{TREES} is larger than {_MOST_TEXT_BYTES:,} bytes"
     if GOLDEN not in bundle.manifest["files"]:
         return None, "the bundle holds no golden rows to prove code by at each load"
-    code = compile_trees(bundle.folder / TREES)
+    code = compile_trees(tree_code(scorer.trees_text))
     matrix = _trial_rows(scorer.encoder.transform(bundle.table(_REFERENCE)))
-    compiled = CompiledTrees(code, matrix.shape[1]).predict(matrix, threads=1)
+    compiled = CompiledTrees(code, _FORM, matrix.shape[1]).predict(matrix, threads=1)
     if differing := _differences(raw_scores(replace(scorer, predictor=None), matrix, threads=1), compiled):
         return None, f"compiled trees differ from LightGBM in {differing} of {len(matrix)} rows"
     return code, f"equal to LightGBM in {len(matrix)} rows"

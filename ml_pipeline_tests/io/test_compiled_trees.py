@@ -1,11 +1,13 @@
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from ml_pipeline.domain.tree_code import tree_code
 from ml_pipeline.io.compiled_trees import (
     CodeReceipt,
     CompiledTrees,
@@ -15,56 +17,54 @@ from ml_pipeline.io.compiled_trees import (
     read_receipt_of_code,
     write_code,
 )
+from ml_pipeline_tests.domain.test_tree_code import FORM
 from ml_pipeline_tests.domain.test_trees import awkward_rows, awkward_trees, hostile_rows
 
 SHA = "a" * 64
 
 
-def compiled(folder: Path, **parameters: Any) -> bytes:
-    path = folder / "model.txt"
-    awkward_trees(**parameters).save_model(path)
-    return compile_trees(path)
-
-
 @pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return compiled(tmp_path_factory.mktemp("model"))
+def code() -> bytes:
+    return compile_trees(tree_code(awkward_trees().model_to_string()))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_scores_do_not_depend_on_threads_or_on_how_the_numbers_lie(code: bytes, order: Literal["C", "F"]) -> None:
+    rows = np.concatenate([awkward_rows(40_000, 3), *(hostile_rows(seed) for seed in range(5))])
+    expected = awkward_trees().predict(rows, num_threads=1)
+    trees = CompiledTrees(code, FORM, 5)
+    for threads in (1, 2, 3):
+        found = trees.predict(np.asarray(rows, order=order), threads=threads)
+        assert np.array_equal(found.view(np.uint64), expected.view(np.uint64))
+    assert trees.predict(rows[:0], threads=2).shape == (0,)
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"zero_as_missing": True}, {"use_missing": False}, {"monotone_constraints": [1, 0, 0, 0, -1]}], ids=str
-)  # fmt: skip
-def test_every_score_is_that_of_lightgbm_bit_for_bit(tmp_path: Path, parameters: dict[str, Any]) -> None:
-    booster, trees = awkward_trees(**parameters), CompiledTrees(compiled(tmp_path, **parameters), 5)
-    rows = np.concatenate([awkward_rows(60_000, 3), *(hostile_rows(seed) for seed in range(20))])
-    found = {threads: trees.predict(rows, threads=threads) for threads in (1, 2, 3)}
-    assert all(np.array_equal(scores.view(np.uint64), found[1].view(np.uint64)) for scores in found.values())
-    assert np.array_equal(found[1].view(np.uint64), booster.predict(rows, num_threads=1).view(np.uint64))
-    assert len(np.unique(found[1])) > 1000
+    "rows", [np.zeros((2, 4), np.float32), np.zeros((2, 5)), np.zeros(5, np.float32)], ids=["columns", "type", "shape"]
+)
+def test_rows_of_other_columns_or_numbers_are_refused(code: bytes, rows: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="trees of 5 columns of float32"):
+        CompiledTrees(code, FORM, 5).predict(rows, threads=1)
 
 
-def test_more_trees_than_lleaves_puts_in_a_block_are_added_in_lightgbms_order(tmp_path: Path) -> None:
-    booster = awkward_trees(70)
-    booster.save_model(tmp_path / "many.txt")
-    rows = awkward_rows(20_000, 9)
-    found = CompiledTrees(compile_trees(tmp_path / "many.txt"), 5).predict(rows, threads=1)
-    assert booster.num_trees() > 34
-    assert np.array_equal(found, booster.predict(rows))
+def test_a_text_that_llvm_does_not_read_is_no_code() -> None:
+    with pytest.raises(RuntimeError, match="LLVM"):
+        compile_trees("define void @broken(")
 
 
-def test_rows_of_other_columns_are_refused(code: bytes) -> None:
-    with pytest.raises(ValueError, match="trees of 5 columns"):
-        CompiledTrees(code, 5).predict(np.zeros((2, 4), dtype=np.float32), threads=1)
+def test_code_of_another_text_is_not_found(tmp_path: Path, code: bytes) -> None:
+    write_code(tmp_path, replace(FORM, text_version="an older one"), SHA, code, "equal")
+    assert read_receipt_of_code(tmp_path, FORM, SHA) is None
 
 
 def test_code_is_kept_for_its_user_alone_and_found_again(tmp_path: Path, code: bytes) -> None:
     folder = tmp_path / "compiled"
-    receipt = write_code(folder, SHA, code, "equal")
-    assert read_receipt_of_code(folder, SHA) == receipt
-    assert receipt == CodeReceipt(SHA, machine(), hashlib.sha256(code).hexdigest(), "equal")
+    receipt = write_code(folder, FORM, SHA, code, "equal")
+    assert read_receipt_of_code(folder, FORM, SHA) == receipt
+    assert receipt == CodeReceipt(SHA, machine(FORM), hashlib.sha256(code).hexdigest(), "equal")
     assert {path.suffix: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {".o": 0o400, ".json": 0o400}
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert load_code(folder, receipt, 5).predict(awkward_rows(3, 1), threads=1).shape == (3,)
+    assert load_code(folder, FORM, receipt, 5).predict(awkward_rows(3, 1), threads=1).shape == (3,)
 
 
 def other_code(path: Path) -> None:
@@ -85,18 +85,18 @@ def other_code(path: Path) -> None:
 def test_code_that_may_not_be_ours_is_not_loaded(
     tmp_path: Path, code: bytes, harm: Callable[[Path], None], error: type[Exception], reason: str
 ) -> None:
-    receipt = write_code(tmp_path / "compiled", SHA, code, "equal")
+    receipt = write_code(tmp_path / "compiled", FORM, SHA, code, "equal")
     (path,) = (tmp_path / "compiled").glob("*.o")
     harm(path)
     with pytest.raises(error, match=reason):
-        load_code(tmp_path / "compiled", receipt, 5)
+        load_code(tmp_path / "compiled", FORM, receipt, 5)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"code_sha256": 1}', b"[1]"])
 def test_a_receipt_that_is_none_counts_for_nothing(tmp_path: Path, content: bytes) -> None:
-    write_code(tmp_path, SHA, None, "not tried")
+    write_code(tmp_path, FORM, SHA, None, "not tried")
     (path,) = tmp_path.glob("*.json")
     path.chmod(0o600)
     path.write_bytes(content)
-    assert read_receipt_of_code(tmp_path, SHA) is None
-    assert read_receipt_of_code(tmp_path, "b" * 64) is None
+    assert read_receipt_of_code(tmp_path, FORM, SHA) is None
+    assert read_receipt_of_code(tmp_path, FORM, "b" * 64) is None
