@@ -13,6 +13,8 @@ from ml_pipeline.nights import Night, contiguous_runs
 if TYPE_CHECKING:
     from deltalake import WriterProperties
 
+# A night of a million rows can then be read in parts, by as many threads as there are.
+_MOST_ROWS_A_GROUP = 65_536
 _KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 
 
@@ -43,6 +45,7 @@ def _writer_properties(schema: pa.Schema) -> "WriterProperties":
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     return WriterProperties(
         compression="SNAPPY",
+        max_row_group_size=_MOST_ROWS_A_GROUP,
         default_column_properties=ColumnProperties(dictionary_enabled=False),
         column_properties={name: ColumnProperties(dictionary_enabled=True) for name in texts},
     )

@@ -20,11 +20,11 @@ from ml_pipeline.io.commit_receipts import CommitReceipts
 from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.delta_commit import write_commit
 from ml_pipeline.io.delta_log import fingerprint
-from ml_pipeline.io.duckdb_connections import file_reader
 from ml_pipeline.io.locks import shared_lock
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, Publication, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.io.row_order import in_order
+from ml_pipeline.io.table_rows import FileSlice, read_rows, slices_of
 from ml_pipeline.nights import Night
 
 __all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
@@ -195,17 +195,17 @@ class TableStore:
                 f"table {table}: {len(gone)} of {len(files)} files of version {version} are no longer there, the first is "
                 f"{gone[0]}; restore them from a backup"
             )
-        has_grown = self.has_grown(table)
-        with file_reader(self.root) as connection:
-            found = connection.read_parquet(
-                [str(path) for path in files], hive_partitioning=True, union_by_name=has_grown
-            )
-            # Nights of before the table grew say nothing of the new columns.
-            named = [name for name in names if not has_grown or name in found.columns]
-            rows = found.select(*named).to_arrow_table()
-        for name in set(names) - set(named):
-            rows = rows.append_column(name, pa.nulls(rows.num_rows))
-        return _typed(rows.select(names), wanted)
+        return read_rows(self.root, files, wanted, may_lack=self.has_grown(table))
+
+    def slices(self, table: str, night: Night, *, version: int, most_rows: int) -> list[FileSlice]:
+        """The rows of one night as of ``version``, in key order, in parts of at most ``most_rows``."""
+        return [*slices_of(self.files(table, [night], version=version), most_rows)]
+
+    def read_slice(self, table: str, part: FileSlice, *, version: int) -> pa.Table:
+        """The rows of one part of a night, all columns, as ``read`` gives them."""
+        wanted = self.schema(table, version=version)
+        wanted = pa.schema([wanted.field(SCORE_DATE), *(field for field in wanted if field.name != SCORE_DATE)])
+        return read_rows(self.root, [part.file], wanted, may_lack=self.has_grown(table), part=part)
 
     def has_grown(self, table: str) -> bool:
         """Whether ``table`` has columns that its first files lack."""
@@ -224,12 +224,3 @@ def _schema(folder: Path, version: int, _fingerprint: str) -> pa.Schema:
     from deltalake import DeltaTable
 
     return pa.schema(DeltaTable(folder, version=version).schema().to_arrow())
-
-
-def _typed(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """``rows`` with the types of ``wanted``; Arrow looks at every chunk of a cast, also where there is nothing to do."""
-    columns = [
-        column if column.type == field.type else column.cast(field.type)
-        for column, field in zip(rows.columns, wanted, strict=True)
-    ]
-    return pa.table(columns, schema=wanted)

@@ -1,6 +1,6 @@
 """The rows of ``scores``: what a bundle says of feature rows. Nothing is published here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from ml_pipeline.contracts.project import ExplainedRows
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import scores_schema
-from ml_pipeline.domain.decision import Decisions, decide_rows
+from ml_pipeline.domain.decision import decide_rows
 from ml_pipeline.domain.scoring import REASON_COUNT, Scorer, explain, ranks, raw_scores
 from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.io.row_order import in_order
+from ml_pipeline.io.table_rows import FileSlice
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.site import Site, features_table
 
 AS_OF = "as_of"
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE, _ROWS_A_SLICE = 100_000, 65_536
 
 
 def score_nights(
@@ -38,11 +39,52 @@ def score_nights(
     part = site if workers == 1 else replace(site, threads=1)
 
     def scored(few: Sequence[Night]) -> pa.Table:
+        if rows[few[0]] > _ROWS_AT_ONCE:
+            return _score_large_night(site, bundle, scorer, few[0], version=version, explained=explained)
         features = part.tables.read(table, few, version=version)
         return score_rows(part, bundle, features, explained=explained, scorer=scorer)
 
     with ThreadPoolExecutor(workers) as pool:
         return pa.concat_tables(pool.map(scored, batches))
+
+
+def _score_large_night(
+    site: Site, bundle: ModelBundle, scorer: Scorer, night: Night, *, version: int, explained: ExplainedRows | None
+) -> pa.Table:  # fmt: skip
+    """One night in slices, side by side: its features may not fit into memory, its scores do.
+
+    Rank and decision are of the whole night, so the reasons of what is acted on need the features a second time.
+    """
+    table, key = features_table(bundle.feature_set), bundle.feature_set.project.entity_key
+    parts = site.tables.slices(table, night, version=version, most_rows=_ROWS_A_SLICE)
+
+    def scored(part: FileSlice) -> tuple[pa.Table, NDArray[np.float64]]:
+        features = site.tables.read_slice(table, part, version=version)
+        score = raw_scores(scorer, scorer.encoder.transform(features), threads=1)
+        return _identity(features, key), score
+
+    def explained_rows(part: FileSlice, wanted: NDArray[np.bool_]) -> NDArray[np.object_]:
+        if not wanted.any():
+            return np.empty((0, REASON_COUNT), dtype=object)
+        features = site.tables.read_slice(table, part, version=version)
+        return explain(scorer, scorer.encoder.transform(features)[wanted], threads=1)
+
+    with ThreadPoolExecutor(site.threads) as pool:
+        identities, scores = zip(*pool.map(scored, parts), strict=True)
+        ends = np.cumsum([len(score) for score in scores])
+
+        def reasons(wanted: NDArray[np.bool_]) -> NDArray[np.object_]:
+            return np.concatenate([*pool.map(explained_rows, parts, np.split(wanted, ends[:-1]))])
+
+        return _rows(
+            site,
+            bundle,
+            scorer,
+            pa.concat_tables(identities),
+            np.concatenate(scores),
+            explained=explained,
+            reasons=reasons,
+        )
 
 
 def _batches(nights: Sequence[Night], rows: Mapping[Night, int]) -> Iterator[list[Night]]:
@@ -69,21 +111,34 @@ def score_rows(
     there already.
     """
     scorer = scorer or load_scorer(bundle)
-    project = bundle.feature_set.project
-    key = project.entity_key
+    key = bundle.feature_set.project.entity_key
     features = in_order(features, (SCORE_DATE, *key))
     matrix = scorer.encoder.transform(features)
     score = raw_scores(scorer, matrix, threads=site.threads)
+    return _rows(
+        site, bundle, scorer, _identity(features, key), score, explained=explained,
+        reasons=lambda wanted: explain(scorer, matrix[wanted], threads=site.threads),
+    )  # fmt: skip
+
+
+def _identity(features: pa.Table, key: Sequence[str]) -> pa.Table:
+    # A copy: a column as it was read keeps every column that was read with it.
+    return features.select([SCORE_DATE, *key]).take(pa.array(np.arange(features.num_rows)))
+
+
+def _rows(
+    site: Site, bundle: ModelBundle, scorer: Scorer, identity: pa.Table, score: NDArray[np.float64], *,
+    explained: ExplainedRows | None, reasons: Callable[[NDArray[np.bool_]], NDArray[np.object_]],
+) -> pa.Table:  # fmt: skip
+    """The ``scores`` rows of whole nights; ``reasons`` gives those of the rows that a mask names, shape (rows named, 3)."""
+    project = bundle.feature_set.project
     probability = scorer.calibrator.probability(score)
-    acts = _decisions(bundle, scorer, features, score=score, probability=probability).acts
+    # By the costs or the capacity that the bundle was trained with, as its threshold is.
+    acts = decide_rows(project.decision, scorer.threshold, identity, probability=probability, score=score).acts
     wanted = _to_explain(explained or project.scoring.explained_rows, acts)
-    reasons = np.full((len(matrix), REASON_COUNT), None, dtype=object)
-    reasons[wanted] = explain(scorer, matrix[wanted], threads=site.threads)
-    dates = features.column(SCORE_DATE).to_numpy()
+    dates = identity.column(SCORE_DATE).to_numpy()
     nights, places = np.unique(dates, return_inverse=True)
     cutoffs = pa.array([site.calendar.cutoff(night.item()) for night in nights], pa.timestamp("us", tz="UTC"))
-    # A copy: a column as it was read keeps every column that was read with it.
-    identity = features.select([SCORE_DATE, *key]).take(pa.array(np.arange(features.num_rows)))
     columns = {
         **{name: identity.column(name) for name in identity.column_names},
         "cutoff_at": cutoffs.take(pa.array(places)),
@@ -91,30 +146,30 @@ def score_rows(
         "probability": probability,
         "rank": ranks(dates, probability),
         "decision": acts,
-        **{f"reason_{place + 1}": reasons[:, place] for place in range(REASON_COUNT)},
-        **_constants(site, bundle, scorer, features.num_rows),
+        **_reason_columns(wanted, reasons),
+        **_constants(site, bundle, scorer, identity.num_rows),
     }
-    schema = scores_schema([features.schema.field(name) for name in key])
+    schema = scores_schema([identity.schema.field(name) for name in project.entity_key])
     return pa.table([_as_array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _to_explain(explained: ExplainedRows, acts: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
+def _reason_columns(
+    wanted: NDArray[np.bool_], reasons: Callable[[NDArray[np.bool_]], NDArray[np.object_]]
+) -> dict[str, pa.Array]:  # fmt: skip
+    """Each of the reasons, null where none was wanted."""
+    found = reasons(wanted) if wanted.any() else np.empty((0, REASON_COUNT), dtype=object)
+    places = pa.array(np.cumsum(wanted) - 1, mask=~wanted)
+    return {f"reason_{place + 1}": pa.array(found[:, place], pa.string()).take(places) for place in range(REASON_COUNT)}
+
+
+def _to_explain(explained: ExplainedRows, acts: NDArray[np.bool_]) -> NDArray[np.bool_]:
     match explained:
         case "every":
-            return slice(None)
+            return np.ones_like(acts)
         case "acted_on":
             return acts
         case "none":
-            return slice(0)
-
-
-def _decisions(
-    bundle: ModelBundle, scorer: Scorer, features: pa.Table, *, score: NDArray[np.float64], probability: NDArray[np.float64]
-) -> Decisions:  # fmt: skip
-    """By the costs or the capacity that the bundle was trained with, as its threshold is."""
-    project = bundle.feature_set.project
-    keys = features.select([SCORE_DATE, *project.entity_key])
-    return decide_rows(project.decision, scorer.threshold, keys, probability=probability, score=score)
+            return np.zeros_like(acts)
 
 
 def _constants(site: Site, bundle: ModelBundle, scorer: Scorer, rows: int) -> dict[str, pa.Array]:

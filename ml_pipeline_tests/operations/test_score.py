@@ -1,16 +1,13 @@
-from dataclasses import replace
 from datetime import date
 
 import duckdb
 import numpy as np
 import pytest
 
-from ml_pipeline.io.model_bundle import read_bundle
 from ml_pipeline.io.table_store import NightInputs
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.promote import NoChampionError, current_champion
 from ml_pipeline.operations.score import SCORES, ScoreAuditError, score
-from ml_pipeline.operations.score_rows import score_nights, score_rows
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.stale_scores import stale_scores
 from ml_pipeline_tests.conftest import SHOP_SCORED, open_test_site
@@ -37,36 +34,6 @@ def test_every_row_of_the_spine_has_a_score_that_explains_itself(scored_shop: Si
         assert sorted(night["rank"]) == list(range(1, len(night) + 1))
         assert np.all(np.diff(night.sort_values("rank")["probability"]) <= 0)
         assert night["probability"].nunique() > 10
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("rows_at_once", [1, 90])
-def test_nights_scored_in_parts_and_side_by_side_give_the_same_rows(
-    scored_shop: Site, monkeypatch: pytest.MonkeyPatch, rows_at_once: int, threads: int
-) -> None:
-    site, bundle = (
-        replace(scored_shop, threads=threads),
-        read_bundle(scored_shop.models, str(current_champion(scored_shop))),
-    )
-    monkeypatch.setattr("ml_pipeline.operations.score_rows._ROWS_AT_ONCE", rows_at_once)
-    parts = score_nights(site, bundle, SHOP_SCORED, version=site.tables.version(features_table(site.sql)))
-    assert parts.combine_chunks().equals(site.tables.read(SCORES, SHOP_SCORED).combine_chunks())
-
-
-def test_the_project_says_which_rows_are_explained(scored_shop: Site) -> None:
-    site, bundle = scored_shop, read_bundle(scored_shop.models, str(current_champion(scored_shop)))
-    features = site.tables.read(features_table(site.sql), SHOP_SCORED)
-    every, acted_on, none = (
-        score_rows(site, bundle, features, explained=rows).to_pandas() for rows in ("every", "acted_on", "none")
-    )
-    assert site.project.scoring.explained_rows == "every"
-    assert 0 < every["decision"].sum() < len(every)
-    assert acted_on[every["decision"]].equals(every[every["decision"]])
-    assert acted_on.loc[~every["decision"], "reason_1"].isna().all()
-    assert none[["reason_1", "reason_2", "reason_3"]].isna().all().all()
-    assert none.drop(columns=["reason_1", "reason_2", "reason_3"]).equals(
-        every.drop(columns=["reason_1", "reason_2", "reason_3"])
-    )
 
 
 def test_scoring_again_scores_and_commits_nothing(scored_shop_copy: Site) -> None:
