@@ -3,6 +3,8 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.domain.audit import Distribution, audit_scores, distributions, out_of_bounds
@@ -54,6 +56,28 @@ def test_a_doubled_key_is_named() -> None:
     assert broken(scores(np.linspace(0, 1, ROWS), [*keys[:-2], "O0", "O0"])) == (
         "2 rows repeat a key (first: order_id O0)",
     )
+
+
+@given(
+    keys=st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c", None]), st.one_of(st.none(), st.integers(0, 3))), max_size=12
+    ),
+    is_sorted=st.booleans(),
+)
+def test_keys_in_any_order_are_counted_as_a_set_counts_them(
+    keys: list[tuple[str | None, int | None]], *, is_sorted: bool
+) -> None:
+    if is_sorted:
+        keys = sorted(keys, key=lambda key: (key[0] is None, key[0] or "", key[1] is None, key[1] or 0))
+    rows = pa.table({
+        "score_date": pa.array([NIGHTS[0]] * len(keys), pa.date32()),
+        "shop": pa.array([shop for shop, _ in keys], pa.string()), "number": pa.array([number for _, number in keys], pa.int64()),
+        "probability": pa.array(np.full(len(keys), 0.5)),
+    })  # fmt: skip
+    (audit,) = audit_scores(rows, {NIGHTS[0]: len(keys)}, ["shop", "number"], may_be_alike=True)
+    repeated = len(keys) - len(set(keys))
+    told = [rule for rule in audit.broken if "repeat a key" in rule]
+    assert [rule.split(" rows")[0] for rule in told] == ([str(repeated)] if repeated else [])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -0.001, 1.001, None])
