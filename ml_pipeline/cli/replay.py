@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--incidents/--no-incidents",
     default=True,
-    help="Whether the project's incidents are injected, in a replay of their own.",
+    help="Whether the project's incidents are injected, in a replay of their own, beside the drift policy without them.",
 )
 @click.pass_obj
 def replay(open_site: "Callable[[], Site]", *, policies: tuple[str, ...], incidents: bool) -> None:

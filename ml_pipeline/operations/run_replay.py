@@ -53,6 +53,7 @@ def run_replay(
     roots = ReplayRoots(site, span)
     first = roots.make_start("clean")
     tasks = _tasks(span, policies, with_incidents=with_incidents)
+    policies = [policy for scenario, policy in tasks if scenario == "clean"]
     is_disturbed = any(scenario == "disturbed" for scenario, _ in tasks)
     if is_disturbed:
         roots.make_start("disturbed")
@@ -86,9 +87,14 @@ def stale_replay(
 
 
 def _tasks(span: ReplayContract, policies: Sequence[ReplayPolicy], *, with_incidents: bool) -> list[_Task]:
-    """What is to be run: each policy on the data as they came, and, first, the project's own with the incidents."""
-    disturbed: list[_Task] = [("disturbed", DISTURBED)] if with_incidents and span.incidents else []
-    return [*disturbed, *(("clean", policy) for policy in policies)]
+    """What is to be run: each policy on the data as they came, and, first, the project's own with the incidents.
+
+    What incidents were noticed shows only beside the same policy without them, so that one is then replayed too.
+    """
+    if not (with_incidents and span.incidents):
+        return [("clean", policy) for policy in policies]
+    own = () if DISTURBED in policies else (DISTURBED,)
+    return [("disturbed", DISTURBED), *(("clean", policy) for policy in (*own, *policies))]
 
 
 def report_path(site: Site) -> Path:

@@ -102,7 +102,10 @@ def test_incidents_are_noticed_policies_compared_and_a_second_replay_changes_not
     assert (shown[0][3], shown[1][3]) == (drift.cost, never.cost)
 
     assert stale_replay(site, policies) == []
+    # Incidents are told from the usual by the policy's own year without them, also where nobody asked for that year.
+    assert stale_replay(site, policies[1:]) == []
+    assert stale_replay(site, policies[1:], with_incidents=False) == [FIRST, LAST]
     version = site.tables.version(REPLAY)
-    again = run_replay(site, policies)
+    again = run_replay(site, policies[1:])
     assert again.page.read_text(encoding="utf-8") == page
     assert site.tables.version(REPLAY) == version
