@@ -19,7 +19,7 @@ from ml_pipeline.operations.build import build_features
 from ml_pipeline.operations.promote import PROMOTIONS
 from ml_pipeline.operations.publish_catalog import publish_catalog
 from ml_pipeline.operations.score_audit import ScoreAuditError, audited, in_words
-from ml_pipeline.operations.score_rows import score_rows
+from ml_pipeline.operations.score_rows import score_nights
 from ml_pipeline.operations.shadow_lanes import Lane, lanes_on
 from ml_pipeline.operations.site import Site, features_table
 
@@ -132,11 +132,10 @@ def _scored(
 
 
 def _audited_rows(site: Site, ready: _Ready, nights: Sequence[Night]) -> pa.Table:
-    read = site.tables.read(ready.table, nights, version=ready.version)
-    rows = score_rows(site, ready.bundle, read)
-    audits = audited(
-        rows, read, nights, ready.bundle.feature_set.project.entity_key, version=ready.bundle.version
-    )  # fmt: skip
+    key = ready.bundle.feature_set.project.entity_key
+    rows = score_nights(site, ready.bundle, nights, version=ready.version)
+    spine = site.tables.read(ready.table, nights, list(key), version=ready.version)
+    audits = audited(rows, spine, nights, key, version=ready.bundle.version)
     if broken := [audit for audit in audits if audit.broken]:
         raise ScoreAuditError(f"table {SHADOW_SCORES}: {in_words(broken)}. Model {ready.bundle.version}")
     return rows
