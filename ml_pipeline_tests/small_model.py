@@ -62,6 +62,20 @@ def small_model(*, is_constrained: bool = True) -> SmallModel:
     return SmallModel(Scorer(encoder, trees.text, Calibrator("sigmoid", (1.0, 0.0), (), {}), 0.4), rows, labels)
 
 
+def shelf_model() -> SmallModel:
+    """The same rows, whose outcome follows the shelf too: every toy comes back."""
+    found = small_model()
+    labels = np.where(np.array(found.rows["shelf"].to_pylist()) == "toys", 1.0, found.labels)
+    trees = grow(found.scorer.encoder, found.rows, labels)
+    return SmallModel(replace(found.scorer, trees_text=trees), found.rows, labels)
+
+
+def grow(encoder: FeatureEncoder, rows: pa.Table, labels: np.ndarray) -> str:
+    """The text of trees that learned from ``rows``."""
+    part = (encoder.transform(rows), labels)
+    return train_trees(_CONTRACT, encoder, train=part, early_stop=part, threads=1).text
+
+
 def _without_directions(encoder: FeatureEncoder) -> FeatureEncoder:
     columns = [
         replace(column, contract=column.contract.model_copy(update={"direction": None})) for column in encoder.columns

@@ -12,6 +12,7 @@ from ml_pipeline.contracts.project import ExplainedRows
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.domain.decision import Decisions, decide_rows
+from ml_pipeline.domain.other_levels import landed_others
 from ml_pipeline.domain.scoring import REASON_COUNT, Scorer, explain, ranks, raw_scores
 from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.io.row_order import in_order
@@ -78,7 +79,8 @@ def score_rows(
     acts = _decisions(bundle, scorer, features, score=score, probability=probability).acts
     wanted = _to_explain(explained or project.scoring.explained_rows, acts)
     reasons = np.full((len(matrix), REASON_COUNT), None, dtype=object)
-    reasons[wanted] = explain(scorer, matrix[wanted], threads=site.threads)
+    landed = {position: texts[wanted] for position, texts in landed_others(scorer.encoder, features, matrix).items()}
+    reasons[wanted] = explain(scorer, matrix[wanted], threads=site.threads, landed=landed)
     dates = features.column(SCORE_DATE).to_numpy()
     nights, places = np.unique(dates, return_inverse=True)
     cutoffs = pa.array([site.calendar.cutoff(night.item()) for night in nights], pa.timestamp("us", tz="UTC"))
