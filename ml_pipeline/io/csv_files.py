@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 
 from ml_pipeline.contracts.source import ARROW_TYPES, ColumnContract, SourceContract
 from ml_pipeline.io.connectors.connector import DeliveryError, shown
-from ml_pipeline.io.csv_dialect import CsvBytes, require_dialect
+from ml_pipeline.io.csv_dialect import CsvBytes, require_dialect, require_short_lines
 from ml_pipeline.io.delivery_columns import FoundColumns, require_columns
 from ml_pipeline.io.file_gate import GatedFile
 from ml_pipeline.io.wall_clocks import instants_of
@@ -61,6 +61,7 @@ def read_csv_file(path: Path, file: GatedFile, source: SourceContract) -> CsvRow
     Raises:
         DeliveryError: another dialect, other columns, or a cell that is not written as its type; names line and column.
     """
+    require_short_lines(path, file.handle, source.limits)
     csv_bytes = require_dialect(path, file.handle.read(), source.limits)
     unknown = require_columns(path, FoundColumns(tuple(csv_bytes.header), {}), source)
     try:
