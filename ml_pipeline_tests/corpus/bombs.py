@@ -31,6 +31,7 @@ def _deep(drop: Drop) -> None:
 CASES = (
     Case("B32", "a text of twenty megabytes", _giant_text, "REJECT", ("60 texts of column product_code have 20,", "max_cell_bytes allows 4,096 each"), source="returns", decided_by=("_has_short_texts",)),
     Case("B32", "equal values, next to nothing on disk", _equal_rows, "REJECT", ("it has 686,375 bytes when decoded",), source="returns", decided_by=("_is_small_in_memory",), contract={"limits": {"max_decoded_bytes": 500_000}}),
+    Case("B32", "a CSV file that takes too much to read", lambda _: None, "REJECT", ("reading it as CSV takes about", "max_decoded_bytes allows 50,000"), decided_by=("_require_small",), contract={"limits": {"max_decoded_bytes": 50_000}}),
     Case("B32", "a column three hundred levels deep", _deep, "REJECT", ("a column of it lies 301 levels deep",), source="returns", decided_by=("_is_shallow",)),
 )  # fmt: skip
 
@@ -100,7 +101,10 @@ BOMBS: Mapping[str, Bomb] = {
     "a text of a gigabyte": Bomb(
         lambda path: path.write_bytes(long_text(b"product_code", 1_000_000_000)), "limits: max_cell_bytes allows"
     ),
-    "a CSV line of a gigabyte": Bomb(_gigabyte_line, "limits: max_cell_bytes", suffix=".csv"),
+    "a CSV line of a gigabyte": Bomb(_gigabyte_line, "limits: max_decoded_bytes", suffix=".csv"),
+    "a CSV line of a gigabyte, any file allowed": Bomb(
+        _gigabyte_line, "limits: max_cell_bytes", {"max_decoded_bytes": 1 << 40}, suffix=".csv"
+    ),
     "a CSV file of a million columns": Bomb(_many_cells, "limits: max_cell_bytes", suffix=".csv"),
     "a zip file": Bomb(_zip, "it is a zip file, not a CSV file", suffix=".csv"),
 }

@@ -61,6 +61,7 @@ ALONE: tuple[tuple[str, ModuleType, str, Any], ...] = (
     ("require_one_a_night", folder, "require_one_a_night", _nothing),
     ("_require_small_texts", parquet_files, "_require_small_texts", _nothing),
     ("_require_short", csv_files, "_require_short", _nothing),
+    ("_require_small", csv_files, "_require_small", _nothing),
     ("_SECOND_60", csv_files, "_SECOND_60", "never"),
     ("_positions_of_copies", landing, "_positions_of_copies", lambda *_: np.array([], dtype=np.int64)),
     ("_positions_of_conflicts", landing, "_positions_of_conflicts", lambda *_: np.array([], dtype=np.int64)),
