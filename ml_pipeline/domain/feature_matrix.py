@@ -63,8 +63,8 @@ class FeatureEncoder:
     def transform(self, rows: pa.Table) -> NDArray[np.float32]:
         """Matrix of shape (rows, columns); missing values are NaN, categories never seen in training have ``other_code``.
 
-        No training row has that code, so no split of the trees names it: it goes where every level goes that a split does
-        not name, and where missing values and levels too rare for LightGBM to tell apart go.
+        Trees grow without that code, so no split of theirs names it: it goes where every level goes that a split does not
+        name, and where missing values and levels too rare for LightGBM to tell apart go.
 
         Raises:
             KeyError: ``rows`` lacks a column.

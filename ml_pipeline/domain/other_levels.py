@@ -52,7 +52,10 @@ def count_others(encoder: FeatureEncoder, rows: pa.Table) -> dict[Night, dict[st
 
 
 def without_others(encoder: FeatureEncoder, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``matrix`` with unseen categories as missing values: to drift, which compares with the training, both are no level."""
+    """``matrix`` with unseen categories as missing values.
+
+    To drift, which compares with the training, both are no level; trees grow on this, so that none learns of the code.
+    """
     codes = np.array([column.other_code for column in encoder.columns], dtype=np.float32)
     return np.where(matrix == codes, np.float32(np.nan), matrix) if (matrix == codes).any() else matrix
 
