@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.sql_models import FeatureContract
-from ml_pipeline.contracts.training import TrainingContract
+from ml_pipeline.contracts.training import MemberContract, TrainingContract
 from ml_pipeline.domain.calibration import Calibrator
 from ml_pipeline.domain.feature_matrix import FeatureEncoder, fit_encoder
 from ml_pipeline.domain.scoring import Scorer
@@ -60,6 +60,21 @@ def small_model(*, is_constrained: bool = True) -> SmallModel:
     held = encoder if is_constrained else _without_directions(encoder)
     trees = train_trees(_CONTRACT, held, train=(matrix, labels), early_stop=(matrix, labels), threads=1)
     return SmallModel(Scorer(encoder, trees.text, Calibrator("sigmoid", (1.0, 0.0), (), {}), 0.4), rows, labels)
+
+
+def shelf_model() -> SmallModel:
+    """The same rows, whose outcome follows the shelf too: every toy comes back."""
+    found = small_model()
+    labels = np.where(np.array(found.rows["shelf"].to_pylist()) == "toys", 1.0, found.labels)
+    trees = grow(found.scorer.encoder, found.rows, labels)
+    return SmallModel(replace(found.scorer, trees_text=trees), found.rows, labels)
+
+
+def grow(encoder: FeatureEncoder, rows: pa.Table, labels: np.ndarray, later: pa.Table | None = None) -> str:
+    """The text of trees that learned from ``rows``, and from ``later`` with the same labels, if given."""
+    part, more = (encoder.transform(rows), labels), (encoder.transform(rows if later is None else later), labels)
+    contract = _CONTRACT.model_copy(update={"grows_again": later is not None, "members": (MemberContract(trees=40),)})
+    return train_trees(contract, encoder, train=part, early_stop=more, threads=1).text
 
 
 def _without_directions(encoder: FeatureEncoder) -> FeatureEncoder:

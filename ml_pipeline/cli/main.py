@@ -20,6 +20,7 @@ from ml_pipeline.cli.reproduce import reproduce
 from ml_pipeline.cli.scores import scores
 from ml_pipeline.cli.servers import ui
 from ml_pipeline.cli.tune import recalibrate, tune
+from ml_pipeline.cli.vacuum import vacuum
 from ml_pipeline.cli.verify import verify
 from ml_pipeline.settings import Settings
 
@@ -47,6 +48,7 @@ main.add_command(reproduce)
 main.add_command(rollback)
 main.add_command(review)
 main.add_command(ui)
+main.add_command(vacuum)
 main.add_command(verify)
 main.add_command(quarantine)
 main.add_command(hold)

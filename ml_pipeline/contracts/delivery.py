@@ -12,7 +12,7 @@ class LimitsContract(BaseModel):
         max_file_bytes: on disk.
         max_rows: rows of one file.
         max_columns: columns of one file, declared or not.
-        max_decoded_bytes: in memory; a run of equal values costs next to nothing on disk.
+        max_decoded_bytes: in memory; a run of equal values costs next to nothing on disk, a CSV file ten times its size.
         max_cell_bytes: of one text.
     """
 

@@ -1,5 +1,6 @@
 """The assets that analysts wait for: the scores of the night, and what models in the shadow would have said."""
 
+from collections import Counter
 from enum import Enum
 from typing import get_args
 
@@ -27,8 +28,11 @@ from ml_pipeline.defs.run_tags import MODEL_VERSION, tag_run
 from ml_pipeline.nights import Night
 from ml_pipeline.operations.score import SCORES, ScoredNights, score
 from ml_pipeline.operations.shadow import score_in_the_shadow
+from ml_pipeline.operations.unseen_categories import unseen_counts
 
 FIT_TO_PUBLISH = "fit_to_publish"
+# Metadata: rows by column with a category that the training of their model did not see.
+UNSEEN = "rows_of_unseen_categories"
 
 _DESCRIPTIONS = column_descriptions.SCORES
 _COLUMNS = entity_columns() + [
@@ -92,7 +96,7 @@ def scores(context: dg.AssetExecutionContext, config: ScoringConfig, site: SiteR
     published = here.tables.published(SCORES, nights)
     report_nights(context, outcome.published, {
         night: {"dagster/row_count": published[night].rows, "content_hash": published[night].content_hash,
-                **_answered(outcome, night)}
+                UNSEEN: unseen_counts(published[night].facts), **_answered(outcome, night)}
         for night in nights
     })  # fmt: skip
     yield passed(FIT_TO_PUBLISH, nights_audited=len(outcome.audits), rows=outcome.published.rows)
@@ -100,7 +104,10 @@ def scores(context: dg.AssetExecutionContext, config: ScoringConfig, site: SiteR
     versions = sorted({served.version for served in outcome.served_by_night.values()})
     tag_run(context, {MODEL_VERSION: ", ".join(versions)})
     fallen = {f"{fall.rung} {fall.version}": fall.reason for fall in outcome.falls}
-    yield dg.MaterializeResult(metadata={**published_facts(outcome.published), "fallen": fallen})
+    unseen = Counter[str]()
+    for entry in published.values():
+        unseen.update(unseen_counts(entry.facts))
+    yield dg.MaterializeResult(metadata={**published_facts(outcome.published), "fallen": fallen, UNSEEN: dict(unseen)})
 
 
 def _answered(outcome: ScoredNights, night: Night) -> dict[str, str]:

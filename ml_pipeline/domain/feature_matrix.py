@@ -11,20 +11,35 @@ from numpy.typing import NDArray
 
 from ml_pipeline.contracts.sql_models import FeatureContract
 
+# The level of a landed category that the training did not see.
+OTHER = "__other__"
 _ROWS_AT_ONCE = 2048
 _CONSTRAINTS = {"increasing": 1, "decreasing": -1, None: 0}
 
 
 @dataclass(frozen=True)
 class FeatureColumn:
-    """One column of the matrix. ``levels`` are the categories seen in training, sorted; their position is the code."""
+    """One column of the matrix.
+
+    Attributes:
+        contract: what features.yml says of it.
+        levels: the categories seen in training, sorted; their position is the code.
+        other: the level after the last one, for every category that the training did not see; None for numbers, and for
+            categories of a bundle from before there was one, whose unseen categories are missing values.
+    """
 
     contract: FeatureContract
     levels: tuple[str, ...] = ()
+    other: str | None = None
 
     @property
     def name(self) -> str:
         return self.contract.name
+
+    @property
+    def other_code(self) -> float:
+        """The code of an unseen category; NaN, which no code equals, where there is no such level."""
+        return float("nan") if self.other is None else float(len(self.levels))
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,10 @@ class FeatureEncoder:
         return tuple(_CONSTRAINTS[column.contract.direction] for column in self.columns)
 
     def transform(self, rows: pa.Table) -> NDArray[np.float32]:
-        """Matrix of shape (rows, columns); missing values and categories never seen in training are NaN.
+        """Matrix of shape (rows, columns); missing values are NaN, categories never seen in training have ``other_code``.
+
+        Trees grow without that code, so no split of theirs names it: it goes where every level goes that a split does not
+        name, and where missing values and levels too rare for LightGBM to tell apart go.
 
         Raises:
             KeyError: ``rows`` lacks a column.
@@ -63,31 +81,49 @@ class FeatureEncoder:
     def as_json(self) -> list[dict[str, Any]]:
         return [
             {"contract": column.contract.model_dump(mode="json"), "levels": list(column.levels)}
+            | ({} if column.other is None else {"other": column.other})
             for column in self.columns
         ]
 
 
 def encoder_from_json(content: list[dict[str, Any]]) -> FeatureEncoder:
-    """Rebuild a stored encoder."""
-    columns = [
-        FeatureColumn(FeatureContract.model_validate(entry["contract"]), tuple(entry["levels"])) for entry in content
-    ]
-    return FeatureEncoder(tuple(columns))
+    """Rebuild a stored encoder.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not what ``as_json`` writes.
+    """
+    return FeatureEncoder(tuple(_column_from_json(entry) for entry in content))
+
+
+def _column_from_json(entry: dict[str, Any]) -> FeatureColumn:
+    other = entry.get("other")
+    if other not in {None, OTHER}:
+        raise ValueError(f"the level of unseen categories is {other!r}, not {OTHER!r}")
+    return FeatureColumn(FeatureContract.model_validate(entry["contract"]), tuple(entry["levels"]), other)
 
 
 def fit_encoder(rows: pa.Table, features: Sequence[FeatureContract]) -> FeatureEncoder:
     """Learn the category levels from training rows, and from nothing else."""
-    return FeatureEncoder(tuple(FeatureColumn(feature, _levels(rows, feature)) for feature in features))
+    return FeatureEncoder(tuple(
+        FeatureColumn(feature, _levels(rows, feature), OTHER if feature.type == "category" else None) for feature in features
+    ))  # fmt: skip
 
 
 def _levels(rows: pa.Table, feature: FeatureContract) -> tuple[str, ...]:
     if feature.type != "category":
         return ()
-    return tuple(sorted(value for value in pc.unique(rows.column(feature.name)).to_pylist() if value is not None))
+    # Data that bring the name of the level itself mean nothing else by it.
+    return tuple(
+        sorted(value for value in pc.unique(rows.column(feature.name)).to_pylist() if value not in {None, OTHER})
+    )
 
 
 def _numbers(values: pa.ChunkedArray, column: FeatureColumn) -> NDArray[np.float32]:
     if column.contract.type == "category":
         codes = pc.index_in(values, value_set=pa.array(column.levels, pa.string()))
+        if column.other is not None:
+            codes = pc.if_else(
+                pc.and_(pc.is_valid(values), pc.is_null(codes)), pa.scalar(len(column.levels), pa.int32()), codes
+            )
         return np.asarray(codes.cast(pa.float32()).to_numpy())
     return np.asarray(values.cast(pa.float32(), safe=False).to_numpy())

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_pipeline.domain.calibration import Calibrator
-from ml_pipeline.domain.feature_matrix import FeatureColumn, FeatureEncoder
+from ml_pipeline.domain.feature_matrix import OTHER, FeatureColumn, FeatureEncoder
+from ml_pipeline.domain.other_levels import Landed, in_words
 from ml_pipeline.domain.tree_shap import TreeShap, tree_shap
 
 REASON_COUNT = 3
@@ -65,8 +66,13 @@ def raw_scores(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> 
     return np.asarray(lightgbm.Booster(model_str=scorer.trees_text).predict(matrix, num_threads=threads))
 
 
-def explain(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> NDArray[np.object_]:
-    """The reasons of each row in words, shape (rows, 3); what ``reason_codes`` makes of the trees' contributions."""
+def explain(
+    scorer: Scorer, matrix: NDArray[np.float32], *, threads: int, landed: Landed | None = None
+) -> NDArray[np.object_]:  # fmt: skip
+    """The reasons of each row in words, shape (rows, 3); what ``reason_codes`` makes of the trees' contributions.
+
+    ``landed`` says what landed where a category of the rows is one that the training did not see.
+    """
     if not len(matrix):
         return np.empty((0, REASON_COUNT), dtype=object)
     contributions = _contributions(scorer)
@@ -74,8 +80,14 @@ def explain(scorer: Scorer, matrix: NDArray[np.float32], *, threads: int) -> NDA
     parts = [matrix[start : start + _ROWS_AT_ONCE] for start in starts]
     with ThreadPoolExecutor(threads) as pool:
         return np.concatenate([
-            *pool.map(lambda part: reason_codes(scorer.encoder, part, contributions(part)), parts)
+            *pool.map(lambda start, part: reason_codes(
+                scorer.encoder, part, contributions(part), _part(landed or {}, start, len(part))
+            ), starts, parts)
         ])  # fmt: skip
+
+
+def _part(landed: Landed, start: int, count: int) -> Landed:
+    return {position: texts[start : start + count] for position, texts in landed.items()}
 
 
 def _contributions(scorer: Scorer) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
@@ -106,7 +118,10 @@ def ranks(nights: NDArray[np.datetime64], probabilities: NDArray[np.float64]) ->
 
 
 def reason_codes(
-    encoder: FeatureEncoder, matrix: NDArray[np.float32], contributions: NDArray[np.float64]
+    encoder: FeatureEncoder,
+    matrix: NDArray[np.float32],
+    contributions: NDArray[np.float64],
+    landed: Landed | None = None,
 ) -> NDArray[np.object_]:
     """The three features that moved each row's score most, in words; shape (rows, 3), None where there are fewer.
 
@@ -119,7 +134,18 @@ def reason_codes(
         reasons[rows, places] = _in_words(
             encoder.columns[position], matrix[rows, position], contributions[rows, position]
         )
+        if landed and position in landed:
+            _name_others(reasons, rows, places, landed[position])
     return reasons
+
+
+def _name_others(
+    reasons: NDArray[np.object_], rows: NDArray[np.intp], places: NDArray[np.intp], landed: NDArray[np.object_]
+) -> None:
+    """Say what landed in the reasons at (``rows``, ``places``) that name the level of unseen categories."""
+    for row, place in zip(rows, places, strict=True):
+        if landed[row] is not None:
+            reasons[row, place] = str(reasons[row, place]).removesuffix(OTHER) + in_words(landed[row])
 
 
 def _strongest(strengths: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -148,5 +174,5 @@ def _value(column: FeatureColumn, value: float) -> str:
     if np.isnan(value):
         return "not known"
     if column.contract.type == "category":
-        return column.levels[int(value)]
+        return OTHER if value == column.other_code else column.levels[int(value)]
     return f"{value:.3g}" if column.contract.unit == "share" else f"{value:.4g} {column.contract.unit}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ml_pipeline.contracts.training import MemberContract, TrainingContract
 from ml_pipeline.domain.averaged_trees import average_trees
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
+from ml_pipeline.domain.other_levels import without_others
 
 Rows = tuple[NDArray[np.float32], NDArray[np.float64]]
 Nights = NDArray[np.datetime64]
@@ -59,7 +60,7 @@ def train_trees(
     _require_both_outcomes(train[1])
     if contract.recency_half_life_nights is not None and nights is None:
         raise ValueError("recency_half_life_nights weighs rows by their nights, which were not given")
-    grower = _Grower(contract, encoder, train, early_stop, threads, nights)
+    grower = _Grower(contract, encoder, _known(encoder, train), _known(encoder, early_stop), threads, nights)
     members = [grower.grow(member, contract.seed + place) for place, member in enumerate(contract.members)]
     return _averaged(encoder, members)
 
@@ -90,11 +91,19 @@ def regrow_trees(
             f"{len(contract.members)} members are to be grown, the numbers of trees of {len(member_tree_counts)} are known; "
             "train again to record them"
         )
+    rows = _known(encoder, rows)
     grower = _Grower(contract, encoder, rows, (rows[0][:0], rows[1][:0]), threads, (nights, nights[:0]))
     planned = zip(contract.members, member_tree_counts, strict=True)
     return _averaged(encoder, [
         grower.regrow(member, contract.seed + place, trees) for place, (member, trees) in enumerate(planned)
     ])  # fmt: skip
+
+
+def _known(encoder: FeatureEncoder, rows: Rows) -> Rows:
+    """Levels that the train block does not have are missing values to the trees that grow, also where other blocks join in:
+    a handful of rows must not give the level of the unseen a meaning that tomorrow's unseen ones do not share.
+    """
+    return without_others(encoder, rows[0]), rows[1]
 
 
 def _averaged(encoder: FeatureEncoder, members: "Sequence[_Member]") -> TrainedTrees:

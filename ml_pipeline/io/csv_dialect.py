@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from ml_pipeline.io.connectors.connector import DeliveryError, shown
 
 _QUOTE, _COMMA, _CR, _LF = b'",\r\n'
 _BOM = b"\xef\xbb\xbf"
+_CELLS_OF_A_RECORD = 4
+_LONG = "a record of more than {:,} bytes (limits: max_cell_bytes)"
 _OTHER_DELIMITERS = re.compile(r"[;\t|]")
 
 Breach = tuple[int, str]
@@ -126,13 +129,11 @@ def _mixed_line_ends(csv_bytes: CsvBytes) -> Breach | None:
 
 
 def _long_record(csv_bytes: CsvBytes) -> Breach | None:
-    allowed = csv_bytes.limits.max_cell_bytes * 4
+    allowed = csv_bytes.limits.max_cell_bytes * _CELLS_OF_A_RECORD
     is_long = csv_bytes.record_ends - csv_bytes.record_starts > allowed
     if not is_long.any():
         return None
-    return int(
-        csv_bytes.record_starts[np.argmax(is_long)]
-    ), f"a record of more than {allowed:,} bytes (limits: max_cell_bytes)"
+    return int(csv_bytes.record_starts[np.argmax(is_long)]), _LONG.format(allowed)
 
 
 def _other_delimiter(csv_bytes: CsvBytes) -> Breach | None:
@@ -170,6 +171,24 @@ DIALECT_RULES: tuple[Callable[[CsvBytes], Breach | None], ...] = (
     _not_utf8, _unbalanced_quotes, _stray_quotes, _mixed_line_ends, _long_record, _other_delimiter, _many_columns,
     _many_rows, _ragged,
 )  # fmt: skip
+
+
+def require_short_lines(path: Path, handle: BinaryIO, limits: LimitsContract) -> None:
+    """Look through ``handle`` a block at a time, so that a line of a gigabyte is never held; leaves it at its beginning.
+
+    What it lets through, up to twice the allowed length, ``require_dialect`` refuses.
+
+    Raises:
+        DeliveryError: a line has more bytes than a record may have; names it.
+    """
+    allowed = limits.max_cell_bytes * _CELLS_OF_A_RECORD
+    line = 1
+    while block := handle.read(allowed + 1):
+        feeds = block.count(b"\n")
+        if not feeds and len(block) > allowed:
+            raise DeliveryError(f"{shown(path)}, line {line}: {_LONG.format(allowed)}. Correct the file and run again")
+        line += feeds
+    handle.seek(0)
 
 
 def require_dialect(path: Path, content: bytes, limits: LimitsContract) -> CsvBytes:

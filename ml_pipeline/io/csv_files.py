@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from ml_pipeline.contracts.delivery import LimitsContract
 from ml_pipeline.contracts.source import ARROW_TYPES, ColumnContract, SourceContract
 from ml_pipeline.io.connectors.connector import DeliveryError, shown
-from ml_pipeline.io.csv_dialect import CsvBytes, require_dialect
+from ml_pipeline.io.csv_dialect import CsvBytes, require_dialect, require_short_lines
 from ml_pipeline.io.delivery_columns import FoundColumns, require_columns
 from ml_pipeline.io.file_gate import GatedFile
 from ml_pipeline.io.wall_clocks import instants_of
@@ -28,6 +29,8 @@ _WRITTEN = {
     "timestamp": rf"{_DAY}[ T]{_CLOCK}{_ZONE}",
 }
 _ON_A_WALL = rf"{_DAY}[ T]{_CLOCK}{_ZONE}?"
+# Bytes of memory for each byte of a file, at the peak of telling its records and cells apart (measured: ten).
+_HELD_TIMES = 10
 _SECOND_60 = r"^.{10}[ T][0-9]{2}:[0-9]{2}:60"
 _MEANT = {
     "integer": "a whole number without leading zeros, from -2^63 to 2^63 - 1",
@@ -61,6 +64,8 @@ def read_csv_file(path: Path, file: GatedFile, source: SourceContract) -> CsvRow
     Raises:
         DeliveryError: another dialect, other columns, or a cell that is not written as its type; names line and column.
     """
+    _require_small(path, file, source.limits)
+    require_short_lines(path, file.handle, source.limits)
     csv_bytes = require_dialect(path, file.handle.read(), source.limits)
     unknown = require_columns(path, FoundColumns(tuple(csv_bytes.header), {}), source)
     try:
@@ -79,6 +84,15 @@ def read_csv_file(path: Path, file: GatedFile, source: SourceContract) -> CsvRow
             f"{shown(path)}: cannot be read as {source.name}. Correct the file and run again"
         ) from error
     return _typed(path, csv_bytes, texts, source, unknown)
+
+
+def _require_small(path: Path, file: GatedFile, limits: LimitsContract) -> None:
+    held = file.size_bytes * _HELD_TIMES
+    if held > limits.max_decoded_bytes:
+        raise DeliveryError(
+            f"{shown(path)}: reading it as CSV takes about {held:,} bytes of memory, limits: max_decoded_bytes allows "
+            f"{limits.max_decoded_bytes:,}. Deliver it in parts or as Parquet, or allow more"
+        )
 
 
 def _typed(

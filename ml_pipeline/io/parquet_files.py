@@ -16,6 +16,12 @@ from ml_pipeline.io.file_gate import GatedFile
 
 _MAGIC = b"PAR1"
 _FOOTER_BYTES_PER_COLUMN = 4096
+# pyarrow follows the levels of a schema by calls in calls: a hundred thousand of them, in a megabyte, end the process.
+_LISTED_BESIDE_COLUMNS, _LISTED_PER_COLUMN = 1024, 4
+_MOST_LEVELS = 256
+# Of one value in memory; of a text its place in the dictionary, which is read first.
+_WIDTHS = {"BOOLEAN": 0.125, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
+_PAGES_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,35 @@ def _has_few_rows(footer: pq.FileMetaData, limits: LimitsContract) -> str | None
     return None
 
 
+def _is_shallow(footer: pq.FileMetaData, _: LimitsContract) -> str | None:
+    for number in range(footer.num_columns):
+        levels = footer.schema.column(number).path.count(".") + 1
+        if levels > _MOST_LEVELS:
+            return f"a column of it lies {levels:,} levels deep, {_MOST_LEVELS} are allowed; deliver flat columns"
+    return None
+
+
+def _has_short_texts(footer: pq.FileMetaData, limits: LimitsContract) -> str | None:
+    """As far as the metadata tell: more bytes than so many texts of the allowed length have."""
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            allowed = _PAGES_BYTES + column.num_values * (limits.max_cell_bytes + 4)
+            if column.physical_type == "BYTE_ARRAY" and column.total_uncompressed_size > allowed:
+                return (
+                    f"{column.num_values:,} texts of column {shown(column.path_in_schema)} have "
+                    f"{column.total_uncompressed_size:,} bytes, limits: max_cell_bytes allows {limits.max_cell_bytes:,} each"
+                )
+    return None
+
+
 def _is_small_in_memory(footer: pq.FileMetaData, limits: LimitsContract) -> str | None:
-    decoded = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    """By the bytes of its pages, or by the values of its rows: a run of equal ones has next to no bytes in a page."""
+    columns = [footer.schema.column(number) for number in range(footer.num_columns)]
+    width = sum(_WIDTHS.get(column.physical_type, column.length) for column in columns)
+    pages = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+    decoded = max(pages, int(footer.num_rows * width))
     if decoded > limits.max_decoded_bytes:
         return f"it has {decoded:,} bytes when decoded, limits: max_decoded_bytes allows {limits.max_decoded_bytes:,}"
     return None
@@ -64,7 +97,7 @@ def _is_small_in_memory(footer: pq.FileMetaData, limits: LimitsContract) -> str 
 
 FOOTER_RULES: tuple[Callable[[ParquetFacts], str | None], ...] = (_has_a_footer, _has_a_small_footer)
 METADATA_RULES: tuple[Callable[[pq.FileMetaData, LimitsContract], str | None], ...] = (
-    _has_few_columns, _has_few_rows, _is_small_in_memory,
+    _has_few_columns, _has_few_rows, _is_shallow, _has_short_texts, _is_small_in_memory,
 )  # fmt: skip
 
 
@@ -79,14 +112,13 @@ def read_parquet_file(path: Path, file: GatedFile, source: SourceContract) -> tu
     _require(path, [rule(facts) for rule in FOOTER_RULES])
     texts = [column.name for column in source.columns if column.type == "string"]
     try:
-        parquet = pq.ParquetFile(
-            # Dictionaries first: one long text that is repeated a million times costs its length once.
-            file.handle, read_dictionary=texts, page_checksum_verification=True,
-            thrift_string_size_limit=1 << 20, thrift_container_size_limit=1 << 20,
-        )  # fmt: skip
+        parquet = _opened(path, file, limits)
         _require(path, [rule(parquet.metadata, limits) for rule in METADATA_RULES])
-        found = _columns(parquet.schema_arrow)
-        unknown = require_columns(path, found, source)
+        unknown = require_columns(path, _columns(parquet.schema_arrow), source)
+        # Dictionaries first: one long text that is repeated a million times costs its length once.
+        parquet = pq.ParquetFile(
+            file.handle, metadata=parquet.metadata, read_dictionary=texts, page_checksum_verification=True
+        )
         rows = parquet.read(columns=list(source.column_names))
         return _plain_texts(path, rows.select(list(source.column_names)), limits), unknown
     except DeliveryError:
@@ -95,6 +127,19 @@ def read_parquet_file(path: Path, file: GatedFile, source: SourceContract) -> tu
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, OverflowError) as error:
         raise DeliveryError(
             f"{shown(path)}: cannot be read as {source.name}: {shown(str(error))}. The file is damaged; deliver it again"
+        ) from error
+
+
+def _opened(path: Path, file: GatedFile, limits: LimitsContract) -> pq.ParquetFile:
+    most = _LISTED_BESIDE_COLUMNS + _LISTED_PER_COLUMN * limits.max_columns
+    try:
+        return pq.ParquetFile(file.handle, thrift_string_size_limit=1 << 20, thrift_container_size_limit=most)
+    except OSError as error:
+        if "Exceeded size limit" not in str(error):
+            raise
+        raise DeliveryError(
+            f"{shown(path)}: its footer lists more than {most:,} columns, levels or row groups, or holds a text of more than "
+            "a megabyte; deliver fewer and larger row groups of flat columns"
         ) from error
 
 

@@ -45,14 +45,25 @@ def scorer_of(bundle: ModelBundle) -> Scorer:
 def golden_rows(scorer: Scorer, rows: pa.Table) -> pa.Table:
     """Some of ``rows``, evenly spaced, with the score and the probability that ``scorer`` gives each of them.
 
-    Feature rows, not a matrix: the encoder is a part of what must be reproduced.
+    Feature rows, not a matrix: the encoder is a part of what must be reproduced. The last of them is the first once more,
+    with categories that no training saw: what the model makes of those must not change unseen either.
     """
     places = np.unique(np.linspace(0, rows.num_rows - 1, _GOLDEN_ROWS).astype(np.int64))
     chosen = rows.select(list(scorer.encoder.names)).take(pa.array(places))
+    chosen = pa.concat_tables([chosen, *_of_unseen_categories(scorer, chosen)])
     score = raw_scores(scorer, scorer.encoder.transform(chosen), threads=1)
     return chosen.append_column(_SCORE, pa.array(score)).append_column(
         _PROBABILITY, pa.array(scorer.calibrator.probability(score))
     )
+
+
+def _of_unseen_categories(scorer: Scorer, rows: pa.Table) -> list[pa.Table]:
+    """The first of ``rows`` with the level of unseen categories in all columns that have one; nothing if none has."""
+    unseen = rows.slice(0, 1)
+    for column in (column for column in scorer.encoder.columns if column.other is not None):
+        place = unseen.schema.get_field_index(column.name)
+        unseen = unseen.set_column(place, unseen.schema.field(place), pa.array([column.other], pa.string()))
+    return [] if unseen.equals(rows.slice(0, 1)) else [unseen]
 
 
 def require_golden(bundle: ModelBundle, scorer: Scorer) -> int:

@@ -14,6 +14,7 @@ from ml_pipeline.domain.data_faults import NightSummary, find_faults, summarise_
 from ml_pipeline.domain.drift import ReferenceBins, count_rows, reference_bins, stability_index
 from ml_pipeline.domain.drift_effect import Finding, WindowEffect, drifted_share, find_drift, window_effect
 from ml_pipeline.domain.feature_matrix import FeatureEncoder
+from ml_pipeline.domain.other_levels import without_others
 from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.nights import Night, lookback_nights, nights_back
 from ml_pipeline.operations.bundle_contents import load_scorer
@@ -45,7 +46,7 @@ class Watcher:
         self._site, self._bundle = site, bundle
         self._encoder: FeatureEncoder = load_scorer(bundle).encoder
         self._reference = bundle.table("reference.parquet")
-        self._bins: ReferenceBins = reference_bins(self._encoder, self._encoder.transform(self._reference))
+        self._bins: ReferenceBins = reference_bins(self._encoder, self._matrix(self._reference))
         self._counted: dict[Night, Counted] = {}
         self._effects: dict[Night, WindowEffect] = {}
 
@@ -146,10 +147,13 @@ class Watcher:
         for start in range(0, len(left), _NIGHTS_AT_ONCE):
             few = left[start : start + _NIGHTS_AT_ONCE]
             for night, rows in rows_by_night(self._read(few), few).items():
-                matrix = self._encoder.transform(rows)
+                matrix = self._matrix(rows)
                 self._counted[night] = count_rows(self._bins, matrix), summarise_night(matrix)
                 if night in contents:
                     kept[contents[night]] = self._counted[night]
+
+    def _matrix(self, rows: pa.Table) -> NDArray[np.float32]:
+        return without_others(self._encoder, self._encoder.transform(rows))
 
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))

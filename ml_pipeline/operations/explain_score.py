@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ml_pipeline.contracts.serving import SCORES
 from ml_pipeline.domain.contributions import contributions_of_row
+from ml_pipeline.domain.other_levels import shown_value
 from ml_pipeline.io.gated_rows import VisibleRows
 from ml_pipeline.io.model_bundle import ModelBundle, read_bundle
 from ml_pipeline.io.table_store import PublishedNight
@@ -18,6 +19,7 @@ from ml_pipeline.operations.bundle_contents import load_scorer
 from ml_pipeline.operations.rows_behind import RowsBehind
 from ml_pipeline.operations.score_rows import score_rows
 from ml_pipeline.operations.site import Site, features_table
+from ml_pipeline.operations.unseen_categories import table_versions
 
 _BASELINE = "baseline"
 _SHOWN_KEYS = 5
@@ -27,7 +29,7 @@ _NOT_RECOMPUTED = ("served_by", "backfill_policy")
 
 @dataclass(frozen=True)
 class ExplainedFeature:
-    """One feature of the row: its value, by how much it moved the score (log odds), and the landed rows behind it."""
+    """One feature of the row: its value as the model took it, by how much it moved the score (log odds), and the landed rows behind it."""
 
     name: str
     value: Any
@@ -97,7 +99,7 @@ def explain_score(
     stands = max(
         (each for each in site.tables.publications(SCORES) if each.night == night), key=lambda each: each.revision
     )
-    found = Explanation(row, stands.published_at, {SCORES: stands.revision, **facts.facts})
+    found = Explanation(row, stands.published_at, {SCORES: stands.revision, **table_versions(facts.facts)})
     if row["served_by"] == _BASELINE:
         return replace(
             found, note="the baseline served it: a rate by the baseline's keys, without model or contributions"
@@ -176,7 +178,7 @@ def _explained(bundle: ModelBundle, row: pa.Table) -> tuple[float, list[Explaine
     }
     explained = [
         ExplainedFeature(
-            column.name, row.column(column.name)[0].as_py(), pushes.by_feature[column.name], column.contract.description,
+            column.name, shown_value(column, row.column(column.name)[0].as_py()), pushes.by_feature[column.name], column.contract.description,
             column.contract.window, owners[column.name],
         )
         for column in scorer.encoder.columns

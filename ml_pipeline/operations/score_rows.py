@@ -12,6 +12,7 @@ from ml_pipeline.contracts.project import ExplainedRows
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import scores_schema
 from ml_pipeline.domain.decision import decide_rows
+from ml_pipeline.domain.other_levels import landed_others
 from ml_pipeline.domain.scoring import REASON_COUNT, Scorer, explain, ranks, raw_scores
 from ml_pipeline.io.model_bundle import ModelBundle
 from ml_pipeline.io.row_order import in_order
@@ -67,7 +68,7 @@ def _score_large_night(
         if not wanted.any():
             return np.empty((0, REASON_COUNT), dtype=object)
         features = site.tables.read_slice(table, part, version=version)
-        return explain(scorer, scorer.encoder.transform(features)[wanted], threads=1)
+        return _reasons(scorer, features, scorer.encoder.transform(features), wanted, threads=1)
 
     with ThreadPoolExecutor(site.threads) as pool:
         identities, scores = zip(*pool.map(scored, parts), strict=True)
@@ -117,8 +118,15 @@ def score_rows(
     score = raw_scores(scorer, matrix, threads=site.threads)
     return _rows(
         site, bundle, scorer, _identity(features, key), score, explained=explained,
-        reasons=lambda wanted: explain(scorer, matrix[wanted], threads=site.threads),
+        reasons=lambda wanted: _reasons(scorer, features, matrix, wanted, threads=site.threads),
     )  # fmt: skip
+
+
+def _reasons(
+    scorer: Scorer, features: pa.Table, matrix: NDArray[np.float32], wanted: NDArray[np.bool_], *, threads: int
+) -> NDArray[np.object_]:  # fmt: skip
+    landed = {position: texts[wanted] for position, texts in landed_others(scorer.encoder, features, matrix).items()}
+    return explain(scorer, matrix[wanted], threads=threads, landed=landed)
 
 
 def _identity(features: pa.Table, key: Sequence[str]) -> pa.Table:

@@ -22,6 +22,7 @@ from ml_pipeline.operations.score_audit import audited, in_words
 from ml_pipeline.operations.score_rows import score_nights
 from ml_pipeline.operations.site import Site, features_table
 from ml_pipeline.operations.standing_scores import StandingScores
+from ml_pipeline.operations.unseen_categories import category_columns, with_unseen_counts
 
 
 class LadderExhaustedError(BundleError):
@@ -117,7 +118,9 @@ class Ladder:
         if stale:
             rows = labelled(score_nights(site, bundle, stale, version=built.version), served)
             key = bundle.feature_set.project.entity_key
-            spine = site.tables.read(built.table, stale, list(key), version=built.version)
+            columns = list(dict.fromkeys([*key, *category_columns(bundle)]))
+            spine = site.tables.read(built.table, stale, columns, version=built.version)
+            fresh = with_unseen_counts(bundle, spine, fresh)
             audits = audited(rows, spine, stale, key, version=bundle.version)
             answers.audits.extend(audits)
             failed = [audit.night for audit in audits if audit.broken]

@@ -1,11 +1,11 @@
 """All rows of the corpus, in order."""
 
-from ml_pipeline_tests.corpus import columns, files, models, nights, rows
+from ml_pipeline_tests.corpus import bombs, columns, files, models, nights, rows
 from ml_pipeline_tests.corpus.models import ModelCase
 from ml_pipeline_tests.corpus.workshop import Bench, Case, Result
 
 DELIVERIES: tuple[Case, ...] = tuple(
-    sorted((*files.CASES, *columns.CASES, *rows.CASES, *nights.CASES), key=lambda case: int(case.row[1:]))
+    sorted((*files.CASES, *bombs.CASES, *columns.CASES, *rows.CASES, *nights.CASES), key=lambda case: int(case.row[1:]))
 )
 ALL: tuple[Case | ModelCase, ...] = tuple(sorted((*DELIVERIES, *models.CASES), key=lambda case: int(case.row[1:])))
 ROWS = tuple(f"B{number}" for number in range(1, 34))

@@ -83,6 +83,7 @@ CELLS = (
 CASES = (
     Case("B5", "one column more", _with_column("colour"), "HOLD", ("columns that the contract does not know: colour", "ml-pipeline hold accept"), decided_by=("unknown columns",)),
     Case("B6", "missing column", _without_column, "REJECT", ("missing columns ['quantity'], unknown columns []",), decided_by=("_missing",)),
+    Case("B6", "missing column of a Parquet file", lambda drop: drop.edit_returns(lambda rows: rows.drop_columns(["product_code"])), "REJECT", ("missing columns ['product_code'], unknown columns []",), source="returns", decided_by=("_missing",)),
     Case("B6", "renamed", _renamed("quantity", "quantities"), "REJECT", ("'quantities' looks like quantity",), decided_by=("_missing",)),
     Case("B6", "another case", _renamed("quantity", "Quantity"), "REJECT", ("'Quantity' looks like quantity",), decided_by=("_missing",)),
     Case("B6", "a space behind the name", _renamed("quantity", "quantity "), "REJECT", ("'quantity ' looks like quantity",), decided_by=("_missing",)),

@@ -1,4 +1,4 @@
-"""B29, B30, B33: what is decided by the audits of a training, by the gate, and by the order of nights."""
+"""B22, B29, B30, B33: what is decided by the encoder, by the audits of a training, by the gate, and by the order of nights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,16 @@ from ml_pipeline.contracts.sql_models import FeatureContract
 from ml_pipeline.domain.calibration_choice import fit_calibrator
 from ml_pipeline.domain.feature_matrix import fit_encoder
 from ml_pipeline.domain.gate import judge
+from ml_pipeline.domain.other_levels import count_others, landed_others
 from ml_pipeline.domain.proxies import feature_strengths, telltale_groups
+from ml_pipeline.domain.scoring import explain, raw_scores
 from ml_pipeline.domain.training import TrainedTrees, train_trees
 from ml_pipeline.nights import nights_back, nights_between
 from ml_pipeline.operations.land import land
 from ml_pipeline_tests.corpus.good_nights import as_csv, order_rows
 from ml_pipeline_tests.corpus.workshop import TONIGHT, Bench, Drop, Outcome, Result, copy_of_workshop
 from ml_pipeline_tests.domain.contests import TERMS, contestant, log_odds, made_rows, simple_models
+from ml_pipeline_tests.small_model import shelf_model
 
 _GENERATOR = np.random.default_rng(29)
 _ROWS = 2000
@@ -77,6 +80,23 @@ def _empty_feature(_: Bench) -> Result:
     return Result("ACCEPT", f"gain of the feature: {trees.gain_by_feature['feature']:g}", None, ())
 
 
+def _unseen_category(_: Bench) -> Result:
+    """A shelf of no training: scored, named and counted; of the two rows the other one is of a known shelf."""
+    model = shelf_model()
+    rows = model.rows.slice(0, 2)
+    place = rows.schema.get_field_index("shelf")
+    rows = rows.set_column(place, "shelf", pa.array(["gifts", "toys"]))
+    encoder = model.scorer.encoder
+    matrix = encoder.transform(rows)
+    reasons = explain(model.scorer, matrix, threads=1, landed=landed_others(encoder, rows, matrix))
+    ((_, counts),) = count_others(encoder, rows).items()
+    nameless = np.where(matrix == encoder.columns[place - 2].other_code, np.float32(np.nan), matrix)
+    is_same = (raw_scores(model.scorer, matrix, threads=1) == raw_scores(model.scorer, nameless, threads=1)).all()
+    told = [*(text for text in reasons[0] if "Shelf" in text), f"{counts['shelf']} of {rows.num_rows} rows counted"]
+    told += ["probability as of a level that no split names"] if is_same else []
+    return Result("ACCEPT", "; ".join(told), None, ())
+
+
 def _challenger(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench], Result]:
     """The gate's verdict on a challenger that learned from changed labels, judged on the true ones."""
 
@@ -112,6 +132,7 @@ def _out_of_order(bench: Bench) -> Result:
 
 
 CASES = (
+    ModelCase("B22", "a category that the model never saw", _unseen_category, "ACCEPT", ("= __other__ (landed value 'gifts')", "1 of 2 rows counted", "probability as of a level that no split names")),
     ModelCase("B29", "feature is the label", _leak(_LABELS), "REJECT", ("2.50 of the model's lift",)),
     ModelCase("B29", "feature that correlates 0.999", _leak(_LABELS + _GENERATOR.normal(0, 0.018, _ROWS)), "REJECT", ("2.50 of the model's lift",)),
     ModelCase("B29", "filled in after the outcome", _leak(np.where(_LABELS == 1, _GENERATOR.random(_ROWS), np.nan)), "REJECT", ("1 groups",)),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_pipeline.contracts.sql_models import FeatureContract
-from ml_pipeline.domain.feature_matrix import FeatureEncoder, encoder_from_json, fit_encoder
+from ml_pipeline.domain.feature_matrix import OTHER, FeatureEncoder, encoder_from_json, fit_encoder
 
 COLOUR = FeatureContract(name="colour", description="Colour.", type="category")
 SIZE = FeatureContract(name="size", description="Size.", direction="increasing")
@@ -34,14 +34,14 @@ def test_columns_come_in_the_declared_order_with_their_directions() -> None:
 
 
 @given(st.lists(st.tuples(VALUES, NUMBERS), max_size=20), st.lists(VALUES, max_size=20))
-def test_codes_name_the_levels_and_everything_else_is_missing(
+def test_codes_name_the_levels_and_what_was_never_seen_is_one_level_more(
     seen: list[tuple[str | None, float | None]], later: list[str | None]
 ) -> None:
     encoder = fit_encoder(table([colour for colour, _ in seen], [size for _, size in seen]), FEATURES)
     matrix = encoder.transform(table(later))
     levels = encoder.columns[1].levels
-    decoded = [None if np.isnan(code) else levels[int(code)] for code in matrix[:, 1]]
-    assert decoded == [colour if colour in levels else None for colour in later]
+    decoded = [None if np.isnan(code) else (*levels, OTHER)[int(code)] for code in matrix[:, 1]]
+    assert decoded == [colour if colour in {*levels, None} else OTHER for colour in later]
     assert levels == tuple(sorted({colour for colour, _ in seen if colour is not None}))
 
 
@@ -56,6 +56,20 @@ def test_numbers_go_through_as_they_are_and_nothing_is_nan(numbers: list[float |
 def test_an_encoder_survives_its_json(colours: list[str | None]) -> None:
     encoder = fit_encoder(table(colours), FEATURES)
     assert encoder_from_json(json.loads(json.dumps(encoder.as_json()))) == encoder
+
+
+def test_data_that_bring_the_name_of_the_other_level_are_of_that_level() -> None:
+    encoder = fit_encoder(table(["red", OTHER]), FEATURES)
+    assert encoder.columns[1].levels == ("red",)
+    assert encoder.transform(table([OTHER, "never seen", "red"]))[:, 1].tolist() == [1.0, 1.0, 0.0]
+
+
+def test_an_encoder_of_before_there_was_an_other_level_takes_the_unseen_for_missing() -> None:
+    content = fit_encoder(table(["red"]), FEATURES).as_json()
+    assert [entry.pop("other", None) for entry in content] == [None, OTHER, None]
+    before = encoder_from_json(content)
+    assert np.isnan(before.transform(table(["never seen", None]))[:, 1]).all()
+    assert before.as_json() == content
 
 
 def test_chunks_and_column_order_do_not_matter() -> None:
@@ -79,7 +93,9 @@ def test_a_missing_column_is_refused() -> None:
         encoder.transform(table(["a"]).drop(["size"]))
 
 
-@pytest.mark.parametrize("damage", [{"levels": None}, {"contract": {"name": "Robert'); drop table"}}])
+@pytest.mark.parametrize(
+    "damage", [{"levels": None}, {"other": "rest"}, {"contract": {"name": "Robert'); drop table"}}]
+)
 def test_a_damaged_encoder_is_refused(damage: dict[str, Any]) -> None:
     content = fit_encoder(table(["a"]), FEATURES).as_json()
     with pytest.raises((TypeError, ValueError)):

@@ -30,7 +30,7 @@ PROVEN: Mapping[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     34: ("attacks of foreign pages on the UI, over HTTP and websockets", (("promises/test_servers.py", ""), ("ui/test_request_guard.py", ""))),
     37: ("spreadsheet and HTML payloads in exports and reports", (
         ("io/test_exports.py", ""), ("io/test_spreadsheet_cells.py", ""), ("domain/test_document_html.py", ""))),
-    39: ("files that are bombs", (("promises/test_bad_input.py", "bombs_are_refused"),)),
+    39: ("files that are bombs", (("promises/test_bombs.py", ""),)),
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from ml_pipeline_tests.faults.promoting import promote_all_at_once
 from ml_pipeline_tests.faults.publishing import ask_beside_a_writer, publish_at_once
 from ml_pipeline_tests.faults.scoring_kills import kill_scorings
 from ml_pipeline_tests.faults.sweeping import sweep_beside_readers
+from ml_pipeline_tests.faults.time_zones import live_elsewhere
 from ml_pipeline_tests.faults.whole_tree import lose_power
 from ml_pipeline_tests.faults.zombies import wake_zombies
 
@@ -36,6 +37,7 @@ HARNESSES: Mapping[str, Harness] = {
     "names": send_hostile_names,
     "sweeping": sweep_beside_readers,
     "promoting": promote_all_at_once,
+    "time_zones": live_elsewhere,
     "pressure": press_both_stores,
     "cold_starts": start_at_once,
     "tests": run_tests,

@@ -10,7 +10,7 @@ from ml_pipeline_tests.faults.catalog import HARNESSES
 from ml_pipeline_tests.faults.outcome import Line, Outcome, row, table
 
 
-@pytest.mark.parametrize("name", ["analysts", "zombies", "fail_points", "sweeping", "guarded_night"])
+@pytest.mark.parametrize("name", ["analysts", "zombies", "fail_points", "sweeping", "guarded_night", "time_zones"])
 def test_a_fault_leaves_nothing_wrong(name: str, scored_shop: Site, tmp_path: Path) -> None:
     outcomes = HARNESSES[name](Bench(scored_shop, tmp_path, is_quick=True))
     print("\n".join(row(Line(outcome, 0.0)) for outcome in outcomes))
