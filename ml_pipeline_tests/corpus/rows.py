@@ -77,6 +77,13 @@ def _categories(drop: Drop) -> None:
     drop.edit(lambda rows: [row | {"product_code": f"new{n}"} for n, row in enumerate(rows)])
 
 
+def _ten_thousand_categories(drop: Drop) -> None:
+    def change(rows: list[Row]) -> list[Row]:
+        return [rows[n % 60] | {"order_id": f"P{n:06d}", "product_code": f"new{n}"} for n in range(10_000)]
+
+    drop.edit(change)
+
+
 def _raw(old: bytes, new: bytes) -> Callable[[Drop], None]:
     return lambda drop: drop.orders.write_bytes(drop.orders.read_bytes().replace(old, new, 1))
 
@@ -135,6 +142,7 @@ CASES = (
     Case("B22", "value that the contract does not list", _cells("channel", "fax"), "QUARANTINE", ("channel: one of",), (59, 1, 0), decided_by=("one of",)),
     Case("B22", "one new value of an open list", _cells("product_code", "brand new"), "ACCEPT", account=(60, 0, 0)),
     Case("B22", "nothing but new values", _categories, "HOLD", ("column product_code, new values: 60 values that no night before had",), decided_by=("_new_texts",)),
+    Case("B22", "ten thousand new values", _ten_thousand_categories, "HOLD", ("column product_code, new values: 10,000 values that no night before had",), contract={"bounds": {"volume_ratio": 1000}}, decided_by=("_new_texts",)),
     Case("B22", "NA, null, None are texts", _cells("product_code", "None", 3), "ACCEPT", account=(60, 0, 0)),
     Case("B23", "one key in two forms", _twins("cafe\u0301", "caf\u00e9"), "QUARANTINE", (ONE_ROW_PER_KEY,), (58, 2, 0), decided_by=("_composed_keys",)),
     *(
