@@ -59,6 +59,13 @@ def test_a_program_sends_no_origin_and_a_websocket_must_have_one() -> None:
     assert status(path="/graphql", ws=True) == 403
 
 
+def test_a_browser_that_names_no_origin_is_no_program() -> None:
+    for site in ("same-origin", "none"):
+        assert post(sec_fetch_site=site) == 403
+        assert post(sec_fetch_site=site, origin="http://127.0.0.1:3000") == 200
+    assert status(sec_fetch_site="same-origin") == 200
+
+
 def test_another_site_may_link_here_and_not_embed_load_or_send() -> None:
     link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
     assert status(path="/assets", **link) == 200
