@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan, nulls_for_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.watched_scores import ESTIMATES_SCHEMA
 from ml_pipeline.domain.decision import mean_cost_of_acts
@@ -99,7 +100,7 @@ def _said(
             continue
         promised = promises.log_loss(one.model_version, "baseline" if one.served_by == "baseline" else "model")
         yield {SCORE_DATE: night, **_facts(site, one), "promised_log_loss": promised, "served_by": one.served_by,
-               "is_trusted": grade.is_trusted, "graded_error": _known(grade.error), "nights_graded": grade.nights,
+               "is_trusted": grade.is_trusted, "graded_error": null_if_nan(grade.error), "nights_graded": grade.nights,
                "reasons": "; ".join(grade.reasons)}  # fmt: skip
 
 
@@ -177,10 +178,5 @@ def _facts(site: Site, one: _ScoredNight) -> dict[str, object]:
     return {
         "scored_night": one.night, "model_version": one.model_version, "state": one.maturity.state,
         "rows_scored": one.maturity.rows, "rows": expected.rows,
-        **{name: _known(value) for name, value in numbers.items()},
+        **nulls_for_nan(numbers),
     }  # fmt: skip
-
-
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if math.isnan(value) else value

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import nulls_for_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import PERFORMANCE_SCHEMA, SLICE_PERFORMANCE_SCHEMA
 from ml_pipeline.domain.night_bootstrap import Draws, draw_nights
@@ -79,7 +80,7 @@ class _Judge:
             for subject in ("model", "baseline"):
                 yield {
                     SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": window, "subject": subject,
-                    **_counts(int(in_window.sum()), len(known)), **_numbers(found[subject]),
+                    **_counts(int(in_window.sum()), len(known)), **nulls_for_nan(found[subject]),
                     "promised_log_loss": self._promised(answered, known, subject),
                     **answered.facts(rows.dates, in_window),
                 }  # fmt: skip
@@ -99,7 +100,7 @@ class _Judge:
                     yield {
                         SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": LONGEST_WINDOW_NIGHTS,
                         "feature": column.feature, "value": value, "subject": subject,
-                        **_counts(int((scored_codes == code).sum()), int((codes == code).sum())), **_numbers(found[subject]),
+                        **_counts(int((scored_codes == code).sum()), int((codes == code).sum())), **nulls_for_nan(found[subject]),
                         "finding": finding if subject == "model" else None,
                     }  # fmt: skip
 
@@ -160,8 +161,3 @@ def _realised(rows: JudgedRows) -> RealisedRows:
 
 def _counts(scored: int, known: int) -> dict[str, object]:
     return {"rows_scored": scored, "coverage": known / scored}
-
-
-def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
-    """Missing evidence is null in the table, and no number."""
-    return {name: None if math.isnan(value) else value for name, value in found.items()}

@@ -1,11 +1,11 @@
 """Measures again, on scored nights whose outcomes are known, whether the probabilities mean what they say."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import CALIBRATION_SCHEMA
 from ml_pipeline.domain.evaluation import equal_mass_bins
@@ -95,6 +95,6 @@ def _facts(one: SliceCalibration) -> dict[str, object]:
     return {
         "feature": one.feature, "value": one.value, "rows": one.rows, "mean_probability": one.mean_probability,
         "observed_share": one.observed_share, "gap": one.gap,
-        "gap_low": None if math.isnan(one.low) else one.low, "gap_high": None if math.isnan(one.high) else one.high,
+        "gap_low": null_if_nan(one.low), "gap_high": null_if_nan(one.high),
         "finding": one.finding,
     }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.watched_scores import PREDICTION_DRIFT_SCHEMA
 from ml_pipeline.domain.drift import stability_index
@@ -131,8 +132,8 @@ class _Watcher:
             SCORE_DATE: night, "model_version": self._version, "window_nights": len(window),
             "rows": sum(len(self._said[each]) for each in window), "mean_probability": self._mean(window),
             "trailing_mean_probability": self._mean(trailing),
-            "test_mean_probability": float(self._test.mean()) if len(self._test) else None, "psi": _known(psi[0]),
-            "effect_test": _known(newest.training[0]), "effect_trailing": _known(newest.trailing[0]), "finding": finding,
+            "test_mean_probability": float(self._test.mean()) if len(self._test) else None, "psi": null_if_nan(psi[0]),
+            "effect_test": null_if_nan(newest.training[0]), "effect_trailing": null_if_nan(newest.trailing[0]), "finding": finding,
             "fallback_nights": fallbacks,
         }  # fmt: skip
 
@@ -190,8 +191,3 @@ def _score_test_block(tables: TableStore, models: Path, version: str, threads: i
     scorer = load_scorer(bundle)
     rows = tables.read(features_table(bundle.feature_set), _test_nights(bundle), list(scorer.encoder.names))
     return scorer.calibrator.probability(raw_scores(scorer, scorer.encoder.transform(rows), threads=threads))
-
-
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if np.isnan(value) else float(value)
