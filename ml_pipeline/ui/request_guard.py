@@ -103,13 +103,15 @@ class RequestGuard:
         )
 
     def _origin(self, request: Request) -> Verdict:
-        """A browser names the page's origin with each POST and each websocket; a program need not, except there."""
+        """A browser names the page's origin with each POST and each websocket; a program need not, except there.
+
+        It does so too when a page of another origin wants to read an answer, which MLflow's server would let it.
+        """
         named = request.headers.get("origin", ())
-        is_reading = request.method in READING and not request.is_websocket
-        is_program = not named and not any(name.startswith("sec-fetch-") for name in request.headers)
-        if is_reading or (is_program and not request.is_websocket):
-            return ALLOWED
         if len(named) == 1 and named[0].lower() in self.origins:
+            return ALLOWED
+        is_program = not any(name.startswith("sec-fetch-") for name in request.headers)
+        if not named and not request.is_websocket and (request.method in READING or is_program):
             return ALLOWED
         return Verdict(403, f"a page of {', '.join(named) or 'no origin'} may not ask for this")
 

@@ -85,6 +85,8 @@ def test_no_attack_of_a_foreign_page_changes_the_store(server: Server, data: Pat
         ("PATCH", "/api/2.0/mlflow/registered-models/update", body, JSON | FOREIGN),
         ("DELETE", "/api/2.0/mlflow/registered-models/delete", body, JSON | FOREIGN),
         ("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/x/artifacts/y", "attack", FOREIGN),
+        *(("GET", "/ajax-api/2.0/mlflow/experiments/search?max_results=5", "", {"Origin": origin})
+          for origin in ("http://localhost:3000", "http://evil.example", "null")),
         ("GET", "/", "", {"Host": "evil.example"}), ("GET", "/health", "", {"Host": "evil.example"}),
         ("GET", "/version", "", {"Host": "evil.example"}),
         ("GET", "/get-artifact?path=x", "", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}),

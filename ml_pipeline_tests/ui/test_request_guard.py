@@ -41,6 +41,7 @@ def test_no_host_and_two_hosts_are_refused() -> None:
 def test_its_own_pages_may_post_and_open_websockets(origin: str) -> None:
     assert post(origin=origin, sec_fetch_site="same-origin", sec_fetch_mode="cors") == 200
     assert status(path="/graphql", ws=True, origin=origin, sec_fetch_site="same-origin") == 200
+    assert status("GET", "/", origin=origin) == 200
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,7 @@ def test_its_own_pages_may_post_and_open_websockets(origin: str) -> None:
 def test_pages_of_others_may_neither_post_nor_open_websockets(origin: str) -> None:
     assert post(origin=origin) == 403
     assert status("POST", "/report_asset_materialization/scores", origin=origin) == 403
+    assert status("GET", "/", origin=origin) == 403
     assert status(path="/graphql", ws=True, origin=origin) == 403
 
 
