@@ -121,6 +121,7 @@ CALIBRATION_SCHEMA = pa.schema(
         pa.field("gap_low", pa.float64()),
         pa.field("gap_high", pa.float64()),
         pa.field("finding", pa.string()),
+        pa.field("fallback_nights", pa.int64()),
     ]
 )
 

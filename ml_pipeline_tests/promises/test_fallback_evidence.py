@@ -18,6 +18,7 @@ from ml_pipeline.nights import Night, nights_back, nights_between
 from ml_pipeline.operations.decide import DECISIONS, decide_retraining
 from ml_pipeline.operations.estimate import ESTIMATES, estimate_performance_of
 from ml_pipeline.operations.mature import PERFORMANCE, measure_performance
+from ml_pipeline.operations.matured_calibration import CALIBRATION, measure_matured_calibration
 from ml_pipeline.operations.policy_evidence import read_history
 from ml_pipeline.operations.promises import ModelPromises
 from ml_pipeline.operations.promote import current_champion
@@ -61,6 +62,7 @@ def shop(scored_shop: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
     measure_performance(site, NIGHTS)
     estimate_performance_of(site, NIGHTS)
     measure_prediction_drift(site, NIGHTS)
+    measure_matured_calibration(site, NIGHTS)
     publish_drift(site, dict.fromkeys(NIGHTS, 0.0))
     decide_retraining(site, NIGHTS)
     return site
@@ -189,6 +191,18 @@ def test_the_saving_is_the_champions_own_and_the_reasons_count_what_is_left_out(
     assert "3 judged nights are left out: a lower rung than the champion answered them" in row["reasons"]
     before = shop.tables.read(DECISIONS, [nights_back(FALLBACK[0], -3)]).to_pylist()[0]
     assert "judged nights are left out" not in before["reasons"]
+
+
+def test_calibration_is_the_champions_own(shop: Site, outcomes: pd.DataFrame) -> None:
+    rows = shop.tables.read(CALIBRATION, [LAST]).to_pandas().query("part == 'all'").set_index("subject")
+    own = outcomes[(outcomes["score_date"] <= nights_back(LAST, 4)) & (outcomes["served_by"] == "champion")]
+    assert rows["rows"].to_dict() == dict.fromkeys(("model", "baseline"), len(own))
+    assert (rows["nights_scored"].tolist(), rows["fallback_nights"].tolist()) == ([13, 13], [3, 3])
+    assert rows.loc["model", "mean_probability"] == pytest.approx(own["probability"].mean())
+    # Every night behind it is the champion's own, so it may be decided by.
+    assert (tick_of(shop, LAST).gap_low, tick_of(shop, LAST).gap_high) == pytest.approx(
+        tuple(rows.loc["model", ["gap_low", "gap_high"]])
+    )
 
 
 def land_other_orders(site: Site, night: Night) -> None:
