@@ -61,11 +61,8 @@ ui: $(READY) ## Start Dagster's UI and daemon on http://127.0.0.1:3000, for this
 	@echo "MLflow's own UI: make mlflow-ui"
 	@$(BIN)/ml-pipeline ui
 
-mlflow-ui: $(READY) ## Start MLflow's UI on http://127.0.0.1:5000 (loopback only)
-	@$(BIN)/ml-pipeline init
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri sqlite:///$(ML_PIPELINE_DATA)/mlflow.db \
-		--artifacts-destination $(ML_PIPELINE_DATA)/mlartifacts --host 127.0.0.1 --port 5000 --workers 1 \
-		--allowed-hosts 127.0.0.1:5000,localhost:5000 --cors-allowed-origins http://127.0.0.1:5000,http://localhost:5000
+mlflow-ui: $(READY) ## Start MLflow's UI on http://127.0.0.1:5000, for this machine's own pages only
+	@$(BIN)/ml-pipeline mlflow-ui
 
 doctor: $(READY) ## Say where everything lies and whether it is in order
 	@$(BIN)/ml-pipeline doctor

@@ -1,4 +1,4 @@
-"""``ml-pipeline ui`` as a shell starts it, and how its own pages ask it."""
+"""``ml-pipeline ui`` and ``mlflow-ui`` as a shell starts them, and how their own pages ask them."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Server:
-    """A real server that ``ml-pipeline ui`` started, on a port of its own choice."""
+    """A real server that ``ml-pipeline`` started, on a port of its own choice."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self.process, self.port, self.own = process, port, f"http://127.0.0.1:{port}"
@@ -56,15 +56,15 @@ class Server:
         return int(self.graphql(RUNS)["runsOrError"]["count"])
 
 
-def start(project: Path, data: Path, *options: str) -> Server:
+def start(project: Path, data: Path, *options: str, command: str = "ui") -> Server:
     environment = os.environ | {
         "ML_PIPELINE_PROJECT": str(project),
         "ML_PIPELINE_DATA": str(data),
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "ml_pipeline.cli", "ui", "--port", "0", *options]
+    words = [sys.executable, "-m", "ml_pipeline.cli", command, "--port", "0", *options]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=(data / "server.log").open("w")
+        words, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=(data / "server.log").open("a")
     )
     assert process.stdout is not None
     for line in process.stdout:

@@ -18,7 +18,7 @@ from ml_pipeline.cli.recover import recover
 from ml_pipeline.cli.replay import replay
 from ml_pipeline.cli.reproduce import reproduce
 from ml_pipeline.cli.scores import scores
-from ml_pipeline.cli.servers import ui
+from ml_pipeline.cli.servers import mlflow_ui, ui
 from ml_pipeline.cli.tune import recalibrate, tune
 from ml_pipeline.cli.vacuum import vacuum
 from ml_pipeline.cli.verify import verify
@@ -47,6 +47,7 @@ main.add_command(replay)
 main.add_command(reproduce)
 main.add_command(rollback)
 main.add_command(review)
+main.add_command(mlflow_ui)
 main.add_command(ui)
 main.add_command(vacuum)
 main.add_command(verify)

@@ -74,6 +74,9 @@ PERFORMANCE_SCHEMA = pa.schema(
         pa.field("mean_cost", pa.float64()),
         *_INTERVALS_AND_GAINS,
         pa.field("promised_log_loss", pa.float64()),
+        pa.field("served_by", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("fallback_nights", pa.int64()),
     ]
 )
 
@@ -118,6 +121,7 @@ CALIBRATION_SCHEMA = pa.schema(
         pa.field("gap_low", pa.float64()),
         pa.field("gap_high", pa.float64()),
         pa.field("finding", pa.string()),
+        pa.field("fallback_nights", pa.int64()),
     ]
 )
 

@@ -30,6 +30,7 @@ ESTIMATES_SCHEMA = pa.schema(
         pa.field("graded_error", pa.float64()),
         pa.field("nights_graded", pa.int64()),
         pa.field("reasons", pa.string()),
+        pa.field("served_by", pa.string()),
     ]
 )
 
@@ -46,5 +47,6 @@ PREDICTION_DRIFT_SCHEMA = pa.schema(
         pa.field("effect_test", pa.float64()),
         pa.field("effect_trailing", pa.float64()),
         pa.field("finding", pa.string()),
+        pa.field("fallback_nights", pa.int64()),
     ]
 )

@@ -31,7 +31,7 @@ _SHOWN = 5
     owners=[_PROJECT.owner], pool="publishing", code_version="1",
 )  # fmt: skip
 def performance(context: dg.AssetExecutionContext, site: SiteResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """How model and baseline did on the nights whose outcomes are known: log loss, Brier, AUC, calibration, cost."""
+    """How what was published, and the baseline, did on nights whose outcomes are known: log loss, Brier, AUC, calibration, cost."""
     nights = nights_of(context)
     here = site.open(context.log.info)
     published = run_or_refuse(lambda: measure_performance(here, nights))

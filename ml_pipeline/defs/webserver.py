@@ -1,7 +1,6 @@
 """What ``ml-pipeline ui`` starts: Dagster's web server behind a guard, on loopback, and Dagster's daemon beside it."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,16 +13,12 @@ from ml_pipeline.defs.project import settings
 from ml_pipeline.defs.resources import site_resource
 from ml_pipeline.io.locks import take_lock
 from ml_pipeline.operations.site import Site
+from ml_pipeline.ui.loopback import LOOPBACK, answer, bound_socket, interrupt_on_termination
 from ml_pipeline.ui.middleware import GuardedApplication
 from ml_pipeline.ui.request_guard import RequestGuard
 
 _WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"
-_LOOPBACK = "127.0.0.1"
 _DAEMON_STOPS_WITHIN_SECONDS = 60
-
-
-class PortTakenError(OSError):
-    """Another program listens on the port."""
 
 
 def serve(*, port: int, is_read_only: bool, has_daemon: bool, say: Callable[[str], None]) -> None:
@@ -36,32 +31,15 @@ def serve(*, port: int, is_read_only: bool, has_daemon: bool, say: Callable[[str
     """
     home = settings().dagster_home
     with ExitStack() as started:
-        listening = started.enter_context(_listening(port))
+        listening = started.enter_context(bound_socket(port))
         site = site_resource().open(say)
-        _interrupt_on_termination()
+        interrupt_on_termination()
         prepare(site, home)
         # Code servers listen on Unix sockets, and who may write to such a socket may run anything: only this user.
         os.umask(os.umask(0o077) | 0o022)
         if has_daemon:
             started.enter_context(_daemon(site, home, say))
         _serve_web(listening, home, is_read_only=is_read_only, say=say)
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((_LOOPBACK, port))
-        except OSError as error:
-            raise PortTakenError(f"port {port} of {_LOOPBACK} cannot be used ({error}); choose another one") from error
-        yield listening
-
-
-def _interrupt_on_termination() -> None:
-    # A shell starts background jobs with interrupts ignored; the server would then end by SIGKILL only.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager
@@ -88,7 +66,6 @@ def _daemon(site: Site, home: Path, say: Callable[[str], None]) -> Iterator[None
 
 
 def _serve_web(listening: socket.socket, home: Path, *, is_read_only: bool, say: Callable[[str], None]) -> None:
-    import uvicorn
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import WorkspaceFileTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
@@ -102,9 +79,7 @@ def _serve_web(listening: socket.socket, home: Path, *, is_read_only: bool, say:
         ) as workspace,
     ):
         application = GuardedApplication(create_app_from_workspace_process_context(workspace), guard)
-        # Headers that say for whom a proxy asks are not believed: anybody can send them.
-        config = uvicorn.Config(application, log_level="warning", proxy_headers=False, server_header=False)
         # From here on who connects waits for the answer instead of being refused.
         listening.listen(128)
-        say(f"Dagster: http://{_LOOPBACK}:{port}{' (read-only)' if is_read_only else ''}")
-        uvicorn.Server(config).run(sockets=[listening])
+        say(f"Dagster: http://{LOOPBACK}:{port}{' (read-only)' if is_read_only else ''}")
+        answer(application, listening)

@@ -9,7 +9,10 @@ from ml_pipeline.nights import Night
 
 @dataclass(frozen=True)
 class JudgedNight:
-    """One scored night, judged alone once its labels had landed; costs are means over its matured ``rows``."""
+    """One scored night, judged alone once its labels had landed; costs are means over its matured ``rows``.
+
+    ``model_version`` is the champion that scored it, None where none did; ``is_fallback`` where a lower rung stood in.
+    """
 
     judged_on: Night
     scored_night: Night
@@ -17,6 +20,7 @@ class JudgedNight:
     rows: int
     model_cost: float
     baseline_cost: float
+    is_fallback: bool = False
 
 
 def cost_saving(
@@ -25,7 +29,7 @@ def cost_saving(
     """Share of the baseline's cost that ``model_version`` saves: a skill score (Murphy, Mon. Wea. Rev. 1988, eq. 4).
 
     Measured against the baseline on the same rows, a season that is costly for everybody does not count against the model.
-    Nights of other models and the nights ``without``, whose data were bad, are left out. NaN with fewer than
+    Nights that another model or a lower rung scored, and the nights ``without``, whose data were bad, are left out. NaN with fewer than
     ``least_nights`` or ``least_rows``, or where the baseline costs nothing.
     """
     own = [

@@ -35,6 +35,7 @@ class Tick:
         estimated_log_loss: expected log loss of these nights, of the model's own.
         promised_log_loss: the model's log loss on the test block of its training.
         estimated_saving: share of the baseline's cost that the model is expected to save on them.
+        fallback_nights: judged nights that a lower rung answered; they are in none of these numbers.
     """
 
     night: Night
@@ -50,6 +51,7 @@ class Tick:
     estimated_log_loss: float = math.nan
     promised_log_loss: float = math.nan
     estimated_saving: float = math.nan
+    fallback_nights: int = 0
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,11 @@ class Case:
             limit = self.policy.max_calibration_gap
             gap = f"calibration gap {tick.gap_low:+.3f} to {tick.gap_high:+.3f}, {limit:.3f} is the limit"
         told = (f"{share}, {self.monitoring.drifted_share_limit:.0%} is the limit", saving, gap, *self.estimated())
+        if tick.fallback_nights:
+            told = (
+                *told,
+                f"{tick.fallback_nights} judged nights are left out: a lower rung than the champion answered them",
+            )
         bad = self.bad_nights_around(tick)
         return told if not bad else (*told, f"bad data on {', '.join(map(str, bad))} still lies in the window")
 

@@ -1,6 +1,5 @@
 """Whether fresher rows make a better model: the recipe as the gate judged it against its refit, on nights neither has seen."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import nulls_for_nan
 from ml_pipeline.domain.paired_bootstrap import LEAST_NIGHTS, paired_gain
 
 Floats = NDArray[np.float64]
@@ -65,7 +65,7 @@ def decide_refit(folds: Sequence[RefitFold], *, confidence: float, seed: int) ->
     nights = np.concatenate([fold.nights for fold in folds])
     gain = paired_gain(nights, np.concatenate([fold.gains for fold in folds]), confidence=confidence, seed=seed)
     numbers = {
-        "gain": {name: None if math.isnan(value) else value for name, value in gain.as_dict().items()},
+        "gain": nulls_for_nan(gain.as_dict()),
         "folds": [_row(fold) for fold in folds],
     }
     if gain.nights < LEAST_NIGHTS:

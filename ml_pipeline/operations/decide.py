@@ -6,6 +6,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ml_pipeline.contracts.missing_numbers import nulls_for_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DECISION_SCHEMA
 from ml_pipeline.domain.policy import Act, PolicyVerdict, Tick, decide
@@ -124,8 +125,7 @@ def _entry(tick: Tick, verdict: PolicyVerdict, record: PolicyRecord) -> Entry:
     }  # fmt: skip
     return {
         SCORE_DATE: tick.night, "model_version": tick.model_version,
-        # Missing evidence is null in the table: NaN would be a number to whoever sorts or counts.
-        **{name: value if value == value else None for name, value in numbers.items()},  # noqa: PLR0124
+        **nulls_for_nan(numbers),
         "matured_rows": tick.matured_rows, "is_bad_data": bool(tick.bad_data), "last_trained": known.last_trained(),
         "rejected_in_a_row": len(known.rejected_in_a_row()), "verdict": verdict.verdict, "severity": verdict.severity,
         "evidence_id": verdict.evidence_id, "reasons": "; ".join(verdict.reasons),

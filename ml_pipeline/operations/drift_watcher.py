@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan
 from ml_pipeline.contracts.night_rows import rows_by_night
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import DRIFT_SCHEMA
@@ -64,8 +65,8 @@ class Watcher:
             {
                 SCORE_DATE: night, "feature": name, "model_version": self._bundle.version, "window_nights": len(window),
                 "rows": rows, "missing_share": counts[position, 0] / rows if rows else None, "psi": float(psi[position]),
-                "effect_training": _known(newest.training[position]),
-                "effect_trailing": _known(newest.trailing[position]), "finding": findings[position],
+                "effect_training": null_if_nan(newest.training[position]),
+                "effect_trailing": null_if_nan(newest.trailing[position]), "finding": findings[position],
                 "is_drifted": findings[position] == "drift", "fault": faults.get(name), "evidently_psi": evidently[name][0] if name in evidently else None,
                 "agrees_with_evidently": evidently[name][1] if name in evidently else None,
             }
@@ -157,8 +158,3 @@ class Watcher:
 
     def _read(self, nights: Sequence[Night]) -> pa.Table:
         return self._site.tables.read(features_table(self._bundle.feature_set), nights, list(self._encoder.names))
-
-
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if np.isnan(value) else float(value)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan, nulls_for_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.watched_scores import ESTIMATES_SCHEMA
 from ml_pipeline.domain.decision import mean_cost_of_acts
@@ -71,6 +72,7 @@ class _ScoredNight:
     """One scored night as a later one knows it; ``is_known`` marks the rows with a label."""
 
     night: Night
+    served_by: str
     model_version: str
     maturity: NightMaturity
     probabilities: Floats
@@ -96,32 +98,40 @@ def _said(
     for one in known:
         if one.is_matured and one.night not in landed:
             continue
-        yield {SCORE_DATE: night, **_facts(site, one), "promised_log_loss": promises.log_loss(one.model_version),
-               "is_trusted": grade.is_trusted, "graded_error": _known(grade.error), "nights_graded": grade.nights,
+        promised = promises.log_loss(one.model_version, "baseline" if one.served_by == "baseline" else "model")
+        yield {SCORE_DATE: night, **_facts(site, one), "promised_log_loss": promised, "served_by": one.served_by,
+               "is_trusted": grade.is_trusted, "graded_error": null_if_nan(grade.error), "nights_graded": grade.nights,
                "reasons": "; ".join(grade.reasons)}  # fmt: skip
 
 
 def _nights(site: Site, night: Night, rows: JudgedRows, evidence: JudgedEvidence) -> list[_ScoredNight]:
-    versions = evidence.scores.column("model_version")
+    rungs, versions = evidence.scores.column("served_by"), evidence.scores.column("model_version")
     dates, starts, counts = np.unique(rows.dates, return_index=True, return_counts=True)
     found = []
     for date, start, count in zip(dates.tolist(), starts, counts, strict=True):
         part = slice(int(start), int(start + count))
         labels = rows.labels[part]
         found.append(_ScoredNight(
-            date, str(versions[rows.first + int(start)].as_py()), judge_maturity(site.project.label, date, labels, tonight=night),
+            date, str(rungs[rows.first + int(start)].as_py()), str(versions[rows.first + int(start)].as_py()),
+            judge_maturity(site.project.label, date, labels, tonight=night),
             rows.probabilities["model"][part], labels, {subject: acts[part] for subject, acts in rows.acts.items()},
         ))  # fmt: skip
     return found
 
 
 def _grade(site: Site, known: Sequence[_ScoredNight]) -> EstimateGrade:
-    """By the matured nights of the model that scored last: that others were right says nothing of it."""
-    own = [one for one in known if one.is_matured and one.model_version == known[-1].model_version]
+    """By the matured nights of the champion that scored last: that others were right says nothing of it."""
+    by_champion = [one for one in known if one.served_by == "champion"]
+    own = [one for one in by_champion if one.is_matured and one.model_version == by_champion[-1].model_version]
     graded = [
         GradedNight(one.night, int(one.measured.sum()), _estimate(site, one).log_loss, _realised_log_loss(one)) for one in own
     ]  # fmt: skip
-    return grade_estimates(site.project.estimates, graded)
+    grade = grade_estimates(site.project.estimates, graded)
+    left_out = len(known) - len(by_champion)
+    if not left_out:
+        return grade
+    told = f"{left_out} of {len(known)} scored nights are left out: a lower rung than the champion answered them"
+    return replace(grade, reasons=(*grade.reasons, told))
 
 
 def _landed_tonight(
@@ -168,10 +178,5 @@ def _facts(site: Site, one: _ScoredNight) -> dict[str, object]:
     return {
         "scored_night": one.night, "model_version": one.model_version, "state": one.maturity.state,
         "rows_scored": one.maturity.rows, "rows": expected.rows,
-        **{name: _known(value) for name, value in numbers.items()},
+        **nulls_for_nan(numbers),
     }  # fmt: skip
-
-
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if math.isnan(value) else value

@@ -23,7 +23,7 @@ from ml_pipeline.operations.training_rows import require_built
 
 LONGEST_WINDOW_NIGHTS = 28
 _NO_BASELINE = 0.5
-_JUDGED_COLUMNS = ("probability", "decision", "threshold", "model_version", "feature_set_version")
+_JUDGED_COLUMNS = ("probability", "decision", "threshold", "served_by", "model_version", "feature_set_version")
 
 Floats = NDArray[np.float64]
 

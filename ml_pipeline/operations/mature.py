@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import nulls_for_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import PERFORMANCE_SCHEMA, SLICE_PERFORMANCE_SCHEMA
 from ml_pipeline.domain.night_bootstrap import Draws, draw_nights
@@ -37,7 +40,7 @@ def measure_performance(site: Site, nights: Sequence[Night]) -> PublishResult:
     """Publish, for each of ``nights``, how the scores did whose label horizon ends with it; the same by slice beside it.
 
     Night ``N`` judges the night ``N - label horizon`` and the windows of 7 and 28 nights that end there, by the labels
-    known to ``N``. Nights before the first scored one have nothing to judge and are published empty.
+    known to ``N``: what was published, whoever answered; ``fallback_nights`` counts those that the champion did not. Nights before the first scored one have nothing to judge and are published empty.
     """
     judge = _Judge(site)
     return publish_judged(
@@ -67,9 +70,7 @@ class _Judge:
 
     def windows(self, night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> Iterator[dict[str, object]]:
         rows = self._rows(night, scored, evidence)
-        versions = (
-            evidence.scores["model_version"].slice(rows.first, len(rows.dates)).combine_chunks().dictionary_encode()
-        )
+        answered = _Answered.of(evidence.scores.slice(rows.first, len(rows.dates)))
         for window in _WINDOWS_NIGHTS:
             in_window = rows.dates >= np.datetime64(nights_back(rows.last_night, window - 1))
             known = np.flatnonzero(in_window & ~np.isnan(rows.labels))
@@ -79,8 +80,9 @@ class _Judge:
             for subject in ("model", "baseline"):
                 yield {
                     SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": window, "subject": subject,
-                    **_counts(int(in_window.sum()), len(known)), **_numbers(found[subject]),
-                    "promised_log_loss": self._promised(versions, known, subject),
+                    **_counts(int(in_window.sum()), len(known)), **nulls_for_nan(found[subject]),
+                    "promised_log_loss": self._promised(answered, known, subject),
+                    **answered.facts(rows.dates, in_window),
                 }  # fmt: skip
 
     def slices(self, night: Night, scored: Sequence[Night], evidence: JudgedEvidence) -> Iterator[dict[str, object]]:
@@ -98,7 +100,7 @@ class _Judge:
                     yield {
                         SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": LONGEST_WINDOW_NIGHTS,
                         "feature": column.feature, "value": value, "subject": subject,
-                        **_counts(int((scored_codes == code).sum()), int((codes == code).sum())), **_numbers(found[subject]),
+                        **_counts(int((scored_codes == code).sum()), int((codes == code).sum())), **nulls_for_nan(found[subject]),
                         "finding": finding if subject == "model" else None,
                     }  # fmt: skip
 
@@ -113,11 +115,14 @@ class _Judge:
             return Draws(np.empty((RESAMPLES, 0)), np.empty(0, dtype=np.int64))
         return draw_nights(dates, samples=RESAMPLES, seed=self._site.project.training.seed)
 
-    def _promised(self, versions: pa.DictionaryArray, known: NDArray[np.int64], subject: str) -> float | None:
-        """What the models of the ``known`` rows promised, in the mean of them; None if of one of them it is not known."""
-        counts = np.bincount(versions.indices.to_numpy()[known], minlength=len(versions.dictionary))
+    def _promised(self, answered: "_Answered", known: NDArray[np.int64], subject: str) -> float | None:
+        """What those who answered the ``known`` rows promised, in the mean of them; None if of one of them it is not known."""
+        counts = np.bincount(answered.code_of_row[known], minlength=len(answered.who))
         here = np.flatnonzero(counts)
-        promised = [self._promises.log_loss(versions.dictionary[int(code)].as_py(), subject) for code in here]
+        promised = [
+            self._promises.log_loss(version, "baseline" if rung == "baseline" else subject)
+            for rung, version in (answered.who[int(code)] for code in here)
+        ]
         values = [value for value in promised if value is not None]
         return float(np.average(values, weights=counts[here])) if values and len(values) == len(here) else None
 
@@ -129,14 +134,30 @@ class _Judge:
         return "better than the baseline" if model["log_loss_gain_low"] > 0 else "not told apart"
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """Who answered: (rung, version) of each code, and the code of each row, shape (rows,)."""
+
+    who: tuple[tuple[str, str], ...]
+    code_of_row: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: pa.Table) -> "_Answered":
+        rungs, versions = (scores[name].combine_chunks().dictionary_encode() for name in ("served_by", "model_version"))
+        codes = rungs.indices.to_numpy().astype(np.int64) * len(versions.dictionary) + versions.indices.to_numpy()
+        return cls(tuple(product(rungs.dictionary.to_pylist(), versions.dictionary.to_pylist())), codes)
+
+    def facts(self, dates: NDArray[np.datetime64], in_window: NDArray[np.bool_]) -> dict[str, object]:
+        """Of the last row's night, and how many nights of the window were not the champion's; a night has one answer."""
+        rung, version = self.who[int(self.code_of_row[-1])]
+        is_fallback = np.array([rung != "champion" for rung, _ in self.who])[self.code_of_row]
+        fallback_nights = len(np.unique(dates[in_window & is_fallback]))
+        return {"served_by": rung, "model_version": version, "fallback_nights": fallback_nights}
+
+
 def _realised(rows: JudgedRows) -> RealisedRows:
     return RealisedRows(rows.labels, rows.probabilities, rows.acts)
 
 
 def _counts(scored: int, known: int) -> dict[str, object]:
     return {"rows_scored": scored, "coverage": known / scored}
-
-
-def _numbers(found: Mapping[str, float]) -> dict[str, float | None]:
-    """Missing evidence is null in the table, and no number."""
-    return {name: None if math.isnan(value) else value for name, value in found.items()}

@@ -1,11 +1,12 @@
 """Measures again, on scored nights whose outcomes are known, whether the probabilities mean what they say."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.tables import CALIBRATION_SCHEMA
 from ml_pipeline.domain.evaluation import equal_mass_bins
@@ -33,7 +34,8 @@ def measure_matured_calibration(site: Site, nights: Sequence[Night]) -> PublishR
     """Publish, for each of ``nights``, the calibration over the 28 scored nights that end a label horizon before it.
 
     One row for all rows of the window, one for each bin of equal mass and one for each value of the declared slices and
-    groups; for the model, and for the baseline on the same rows. Labels are those known to the night.
+    groups; for the model, and for the baseline on the same rows. Labels are those known to the night. Nights that a lower
+    rung answered are left out and counted: that somebody else is off is no reason to recalibrate the champion.
     """
     terms = site.project.promotion
 
@@ -61,7 +63,9 @@ def _measured(
     site: Site, night: Night, scored: Sequence[Night], evidence: JudgedEvidence
 ) -> Iterator[dict[str, object]]:
     rows = judged_rows(site, night, scored, evidence)
-    known = np.flatnonzero(~np.isnan(rows.labels))
+    rungs = evidence.scores["served_by"].slice(rows.first, len(rows.dates))
+    is_champions = np.asarray(pc.equal(rungs, "champion"))
+    known = np.flatnonzero(~np.isnan(rows.labels) & is_champions)
     if not len(known):
         return
     here = [column.of_rows(rows.first + known) for column in evidence.slices]
@@ -76,6 +80,7 @@ def _measured(
                 {
                     SCORE_DATE: night, "last_scored_night": rows.last_night, "window_nights": LONGEST_WINDOW_NIGHTS,
                     "nights_scored": draws.counts.shape[1], "subject": subject, "part": part, **_facts(one),
+                    "fallback_nights": len(np.unique(rows.dates[~is_champions])),
                 }
                 for one in found
             )  # fmt: skip
@@ -95,6 +100,6 @@ def _facts(one: SliceCalibration) -> dict[str, object]:
     return {
         "feature": one.feature, "value": one.value, "rows": one.rows, "mean_probability": one.mean_probability,
         "observed_share": one.observed_share, "gap": one.gap,
-        "gap_low": None if math.isnan(one.low) else one.low, "gap_high": None if math.isnan(one.high) else one.high,
+        "gap_low": null_if_nan(one.low), "gap_high": null_if_nan(one.high),
         "finding": one.finding,
     }  # fmt: skip

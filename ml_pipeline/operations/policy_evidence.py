@@ -18,6 +18,7 @@ from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_manifest
 from ml_pipeline.nights import Night, nights_back, nights_between
 from ml_pipeline.operations.estimate import ESTIMATES, MATURED
 from ml_pipeline.operations.expect import EXPECTATIONS
+from ml_pipeline.operations.judged_costs import CHAMPIONS_OWN, judged_costs
 from ml_pipeline.operations.judged_nights import LONGEST_WINDOW_NIGHTS
 from ml_pipeline.operations.mature import PERFORMANCE
 from ml_pipeline.operations.matured_calibration import CALIBRATION
@@ -141,6 +142,7 @@ class _Published:
             night, version, self.bad_data.get(night, ()), drifted_share([str(row["finding"]) for row in features]),
             sum(one.rows for one in judged if one.judged_on == night and one.scored_night not in self.bad_data),
             saving, gap_low, gap_high, **_estimated(self.estimates.get(night, []), version),
+            fallback_nights=sum(1 for one in judged if one.is_fallback),
         )  # fmt: skip
 
     def _gap(self, night: Night, version: str, judged: Sequence[JudgedNight]) -> tuple[float, float]:
@@ -160,7 +162,7 @@ def _read(site: Site, nights: Sequence[Night]) -> _Published:
     })  # fmt: skip
     drift = _rows(site, DRIFT, wanted, ["feature", "model_version", "finding", "is_drifted", "fault"])
     champions = {night: str(rows[0]["model_version"]) for night, rows in drift.items() if rows}
-    judged = _judged(_rows(site, PERFORMANCE, wanted), champions)
+    judged = judged_costs(_rows(site, PERFORMANCE, wanted), champions)
     calibration = {
         night: row
         for night, rows in _rows(site, CALIBRATION, wanted).items()
@@ -185,7 +187,8 @@ def _rows(site: Site, table: str, nights: Sequence[Night], columns: Sequence[str
 
 def _estimated(rows: Sequence[Mapping[str, Any]], version: str) -> dict[str, Any]:
     """What a night expects of the nights of ``version`` that wait for labels; numbers are missing unless they may count."""
-    # The grade is that of the model that scored last, the last row's.
+    # The grade is that of the champion that scored last, the last row's.
+    rows = [row for row in rows if row.get("served_by") in CHAMPIONS_OWN]
     if not rows or rows[-1]["model_version"] != version:
         return {}
     newest = rows[-1]
@@ -203,17 +206,6 @@ def _estimated(rows: Sequence[Mapping[str, Any]], version: str) -> dict[str, Any
         "promised_log_loss": math.nan if promised is None else promised,
         "estimated_saving": 1 - sums["expected_cost"] / baseline if baseline else math.nan,
     }
-
-
-def _judged(performance: _Rows, champions: Mapping[Night, str]) -> list[JudgedNight]:
-    found = []
-    for night in sorted(performance):
-        alone = {row["subject"]: row for row in performance[night] if row["window_nights"] == 1}
-        if set(alone) >= {"model", "baseline"}:
-            model, scored = alone["model"], alone["model"]["last_scored_night"]
-            costs = [math.nan if one["mean_cost"] is None else one["mean_cost"] for one in (model, alone["baseline"])]
-            found.append(JudgedNight(night, scored, champions.get(scored), model["rows"], *costs))
-    return found
 
 
 def _broken_expectations(site: Site, nights: Sequence[Night]) -> dict[Night, tuple[str, ...]]:

@@ -126,7 +126,11 @@ def _sources(site: Site) -> list[View]:
 
 def _monitoring(site: Site) -> list[View]:
     tables: Sequence[tuple[str, pa.Schema, str]] = (
-        ("performance", PERFORMANCE_SCHEMA, "Realised performance of model and baseline, by night and window."),
+        (
+            "performance",
+            PERFORMANCE_SCHEMA,
+            "Realised performance of what was published, whoever answered, and of the baseline, by night and window.",
+        ),
         (
             "slice_performance",
             SLICE_PERFORMANCE_SCHEMA,

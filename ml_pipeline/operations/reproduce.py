@@ -5,10 +5,12 @@ Nothing of the installation is written: a bundle is made in a temporary data roo
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from ml_pipeline.contracts.serving import AS_OF_POLICY, SCORES, Served
 from ml_pipeline.contracts.source import SCORE_DATE
@@ -17,8 +19,10 @@ from ml_pipeline.io.content_hash import content_hash
 from ml_pipeline.io.files import sha256_of
 from ml_pipeline.io.model_bundle import MANIFEST, BundleError, read_bundle, read_manifest
 from ml_pipeline.io.sql_project import SqlProject, load_sql_project
+from ml_pipeline.io.sql_template import SqlRefusedError
 from ml_pipeline.io.table_store import PublishedNight
 from ml_pipeline.nights import Night
+from ml_pipeline.operations.baseline_scores import baseline_scores_again
 from ml_pipeline.operations.promote import champions_of
 from ml_pipeline.operations.remake import make_again
 from ml_pipeline.operations.score_rows import score_rows
@@ -169,7 +173,8 @@ def _comparisons(
 def reproduce_night(site: Site, night: Night) -> Reproduction:
     """Score ``night`` again, from the landed rows as of the versions that its features were built from.
 
-    The SQL and the model are those of the bundle that scored it. A night that was scored before versions were recorded
+    The SQL and the model are those of the bundle that scored it; a night that the bundled baseline rates answered is made
+    again from these, with the SQL of the project. A night that was scored before versions were recorded
     starts from the newest versions: equal hashes prove as much there, differing ones may come of later landings.
 
     Raises:
@@ -181,22 +186,35 @@ def reproduce_night(site: Site, night: Night) -> Reproduction:
         raise LookupError(f"night {night} was never scored; materialise scores for it first")
     served = StandingScores(site, [night]).served.get(night) or _champion(site, night)
     if served.rung == "baseline":
-        return Reproduction(str(night), (), ("no model scored it: the bundled baseline rates stood in",))
+        return _reproduce_baseline(site, night, published)
     bundle = read_bundle(site.models, served.version)
     sql = bundle.feature_set
     table = features_table(sql)
     built = _built(site, table, night, published)
     features = site.runner(sql, built.facts).build_features(night, night)
-    order = [(name, "ascending") for name in (SCORE_DATE, *sql.project.entity_key)]
-    version = published.facts.get(table)
-    pairs = {
-        table: (built, site.tables.read(table, [night], version=version), features),
-        SCORES: (published, site.tables.read(SCORES, [night]), labelled(score_rows(site, bundle, features), served)),
-    }
-    return Reproduction(str(night), tuple(
-        Comparison(name, recorded.content_hash, *(content_hash(rows.sort_by(order)) for rows in (found, again)))
-        for name, (recorded, found, again) in pairs.items()
+    key, found = sql.project.entity_key, site.tables.read(table, [night], version=published.facts.get(table))
+    again = labelled(score_rows(site, bundle, features), served)
+    return Reproduction(str(night), (
+        _compared(table, built, key, found, features),
+        _compared(SCORES, published, key, site.tables.read(SCORES, [night]), again),
     ))  # fmt: skip
+
+
+def _reproduce_baseline(site: Site, night: Night, published: PublishedNight) -> Reproduction:
+    """By the rung that served it: no features were read, so there is one table to compare."""
+    try:
+        again = baseline_scores_again(site, night, published)
+    except (BundleError, SqlRefusedError) as error:
+        return Reproduction(str(night), (), (f"no model scored it, the bundled baseline rates stood in: {error}",))
+    found = site.tables.read(SCORES, [night])
+    return Reproduction(str(night), (_compared(SCORES, published, site.project.entity_key, found, again),))
+
+
+def _compared(
+    name: str, recorded: PublishedNight, key: Sequence[str], found: pa.Table, again: pa.Table
+) -> Comparison:  # fmt: skip
+    order = [(column, "ascending") for column in (SCORE_DATE, *key)]
+    return Comparison(name, recorded.content_hash, *(content_hash(rows.sort_by(order)) for rows in (found, again)))
 
 
 def _champion(site: Site, night: Night) -> Served:

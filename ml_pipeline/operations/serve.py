@@ -139,12 +139,13 @@ class Ladder:
         if failed := [audit for audit in audits if audit.broken]:
             raise BundleError(f"the baseline of bundle {said.version} fails the audit ({in_words(failed)})")
         served = Served("baseline", said.version, str(self.policy))
-        fresh = {
+        made_from = {
             night: NightInputs.made_from(
                 "baseline", said.version, content_hash(_of(said.spine, [night])), served.policy, wanted.version
             )
             for night in nights
         }
+        fresh = {night: NightInputs(inputs.inputs_hash, dict(said.read)) for night, inputs in made_from.items()}
         stale = stale_nights(fresh, self.standing.published)
         self._take(said.rows, {night: fresh[night] for night in stale}, answers)
         answers.served |= dict.fromkeys(nights, served)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml_pipeline.contracts.missing_numbers import null_if_nan
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.contracts.watched_scores import PREDICTION_DRIFT_SCHEMA
 from ml_pipeline.domain.drift import stability_index
@@ -31,7 +32,8 @@ Floats = NDArray[np.float64]
 def measure_prediction_drift(site: Site, nights: Sequence[Night]) -> PublishResult:
     """Publish, for each of ``nights``, how far the probabilities of its window have moved; one that was not scored is empty.
 
-    Only nights of the model that scored the night are compared: another model has other probabilities on the same rows.
+    Only nights that the night's champion scored as champion are compared: another model, or what stood in for it, says
+    something else on the same rows. Of a night that a lower rung answered nothing is measured, and the finding is missing.
     """
     inputs = _inputs(site, nights)
     stale = stale_nights(inputs, site.tables.published(PREDICTION_DRIFT, nights))
@@ -80,6 +82,7 @@ def _inputs(site: Site, nights: Sequence[Night]) -> dict[Night, NightInputs]:
 
 @dataclass(frozen=True)
 class _ScoredNight:
+    served_by: str
     model_version: str
     probabilities: Floats
 
@@ -89,11 +92,13 @@ def _scored(site: Site, nights: Sequence[Night]) -> Mapping[Night, _ScoredNight]
     published = sorted(site.tables.published(SCORES, nights))
     if not published:
         return {}
-    rows = site.tables.read(SCORES, published, ["probability", "model_version"])
+    rows = site.tables.read(SCORES, published, ["probability", "served_by", "model_version"])
     dates, starts, counts = np.unique(rows[SCORE_DATE].to_numpy(), return_index=True, return_counts=True)
-    probabilities, versions = rows["probability"].to_numpy(), rows["model_version"]
+    probabilities, rungs, versions = rows["probability"].to_numpy(), rows["served_by"], rows["model_version"]
     return {
-        date: _ScoredNight(str(versions[int(start)].as_py()), probabilities[start : start + count])
+        date: _ScoredNight(
+            str(rungs[int(start)].as_py()), str(versions[int(start)].as_py()), probabilities[start : start + count]
+        )
         for date, start, count in zip(dates.tolist(), starts, counts, strict=True)
     }
 
@@ -103,25 +108,33 @@ class _Watcher:
 
     def __init__(self, site: Site, version: str, scored: Mapping[Night, _ScoredNight]) -> None:
         self._site, self._version = site, version
-        self._said = {night: one.probabilities for night, one in scored.items() if one.model_version == version}
+        by_champion = {night: one for night, one in scored.items() if one.served_by == "champion"}
+        self._fallbacks = set(scored) - set(by_champion)
+        self._said = {night: one.probabilities for night, one in by_champion.items() if one.model_version == version}
         self._test = _test_probabilities(site, version)
         self._bins = probability_bins(self._test)
         self._counts = {night: count_probabilities(self._bins, said) for night, said in self._said.items()}
         self._effects: dict[Night, WindowEffect] = {}
 
     def entry(self, night: Night) -> dict[str, object]:
-        rules = self._site.project.drift
+        project, rules = self._site.project, self._site.project.drift
+        last_nights = lookback_nights(night, project.monitoring.window_nights, first_night=project.first_night)
+        fallbacks = len(self._fallbacks.intersection(last_nights))
+        if night in self._fallbacks:
+            nothing = {"window_nights": 0, "rows": 0, "finding": "missing"}
+            return {SCORE_DATE: night, "model_version": self._version, **nothing, "fallback_nights": fallbacks}
         window, trailing = self._window(night)
         newest = self._effect(night)
-        last = lookback_nights(night, rules.of_windows, first_night=self._site.project.first_night)
+        last = lookback_nights(night, rules.of_windows, first_night=project.first_night)
         (finding,) = find_drift(rules, [self._effect(each) for each in last])
         psi = stability_index(self._bins, self._sum(window)) if len(self._test) else np.array([np.nan])
         return {
             SCORE_DATE: night, "model_version": self._version, "window_nights": len(window),
             "rows": sum(len(self._said[each]) for each in window), "mean_probability": self._mean(window),
             "trailing_mean_probability": self._mean(trailing),
-            "test_mean_probability": float(self._test.mean()) if len(self._test) else None, "psi": _known(psi[0]),
-            "effect_test": _known(newest.training[0]), "effect_trailing": _known(newest.trailing[0]), "finding": finding,
+            "test_mean_probability": float(self._test.mean()) if len(self._test) else None, "psi": null_if_nan(psi[0]),
+            "effect_test": null_if_nan(newest.training[0]), "effect_trailing": null_if_nan(newest.trailing[0]), "finding": finding,
+            "fallback_nights": fallbacks,
         }  # fmt: skip
 
     def _window(self, last: Night) -> tuple[list[Night], list[Night]]:
@@ -178,8 +191,3 @@ def _score_test_block(tables: TableStore, models: Path, version: str, threads: i
     scorer = load_scorer(bundle)
     rows = tables.read(features_table(bundle.feature_set), _test_nights(bundle), list(scorer.encoder.names))
     return scorer.calibrator.probability(raw_scores(scorer, scorer.encoder.transform(rows), threads=threads))
-
-
-def _known(value: float) -> float | None:
-    """Missing evidence is null in the table, and no number."""
-    return None if np.isnan(value) else float(value)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.defs.webserver import PortTakenError, _daemon, serve
+from ml_pipeline.defs.webserver import _daemon, serve
 from ml_pipeline.io.locks import take_lock
 from ml_pipeline.operations.site import Site
+from ml_pipeline.ui.loopback import PortTakenError
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_started() -> None:

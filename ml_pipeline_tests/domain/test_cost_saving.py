@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -26,6 +27,8 @@ def test_it_is_the_share_of_the_baselines_cost_over_all_rows() -> None:
 def test_nights_of_other_models_and_of_bad_data_are_left_out() -> None:
     nights = [judged(0, 1.0, 2.0), judged(1, 1.0, 2.0), judged(2, 9.0, 1.0, version="other"), judged(3, 9.0, 1.0)]
     assert saving(nights, {nights[3].scored_night}) == pytest.approx(0.5)
+    stood_in = replace(judged(4, 9.0, 1.0), model_version=None, is_fallback=True)
+    assert saving([*nights[:2], stood_in]) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,12 @@ def test_missing_evidence_is_called_missing() -> None:
     ]  # fmt: skip
 
 
+def test_nights_that_a_lower_rung_answered_are_counted_in_the_reasons() -> None:
+    told = "3 judged nights are left out: a lower rung than the champion answered them"
+    assert told in judged(nights(20, fallback_nights=3)).reasons
+    assert not any("left out" in reason for reason in judged(nights(20)).reasons)
+
+
 @pytest.mark.parametrize(
     ("history", "record", "hindrance"),
     [

@@ -133,7 +133,9 @@ def test_without_any_whole_model_the_bundled_rates_answer(scored_shop_copy: Site
     assert rows.column("probability").to_pylist() == expected.probabilities.tolist()
     assert rows.column("reason_1")[0].as_py().startswith("baseline rate of product_code ")
     assert pc.all(pc.equal(rows.column("decision"), pc.greater_equal(rows.column("probability"), 1 / 3))).as_py()
-    assert not reproduce_night(site, NEXT[0]).is_reproduced
+    made_again = reproduce_night(site, NEXT[0])
+    assert made_again.is_reproduced, made_again
+    assert [comparison.name for comparison in made_again.comparisons] == ["scores"]
     assert score(site, NEXT).published.changed == ()
     assert len(alerts(site)) == 1
 

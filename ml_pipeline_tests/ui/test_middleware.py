@@ -40,6 +40,21 @@ def test_an_allowed_request_reaches_the_application_and_its_answer_cannot_be_fra
     assert (b"x-frame-options", b"DENY") in start["headers"]
 
 
+def test_what_pages_may_load_is_said_beside_who_may_frame_them() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    guarded = GuardedApplication(application, RequestGuard.on_loopback(3000), "default-src 'self'")
+    scope = {"type": "http", "path": "/", "headers": [HOST], "method": "GET", "query_string": b""}
+    asyncio.run(guarded(scope, receive, send))
+    assert (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'") in sent[0]["headers"]
+
+
 def test_a_refused_request_does_not_reach_the_application() -> None:
     start, body = answers("http", [(b"host", b"evil.example")], method="GET", query_string=b"")
     assert (start["status"], REACHED) == (421, [])

@@ -41,6 +41,7 @@ def test_no_host_and_two_hosts_are_refused() -> None:
 def test_its_own_pages_may_post_and_open_websockets(origin: str) -> None:
     assert post(origin=origin, sec_fetch_site="same-origin", sec_fetch_mode="cors") == 200
     assert status(path="/graphql", ws=True, origin=origin, sec_fetch_site="same-origin") == 200
+    assert status("GET", "/", origin=origin) == 200
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,20 @@ def test_its_own_pages_may_post_and_open_websockets(origin: str) -> None:
 def test_pages_of_others_may_neither_post_nor_open_websockets(origin: str) -> None:
     assert post(origin=origin) == 403
     assert status("POST", "/report_asset_materialization/scores", origin=origin) == 403
+    assert status("GET", "/", origin=origin) == 403
     assert status(path="/graphql", ws=True, origin=origin) == 403
 
 
 def test_a_program_sends_no_origin_and_a_websocket_must_have_one() -> None:
     assert post() == 200
     assert status(path="/graphql", ws=True) == 403
+
+
+def test_a_browser_that_names_no_origin_is_no_program() -> None:
+    for site in ("same-origin", "none"):
+        assert post(sec_fetch_site=site) == 403
+        assert post(sec_fetch_site=site, origin="http://127.0.0.1:3000") == 200
+    assert status(sec_fetch_site="same-origin") == 200
 
 
 def test_another_site_may_link_here_and_not_embed_load_or_send() -> None:
