@@ -143,11 +143,9 @@ def _publish(roots: ReplayRoots, report: ReplayReport) -> PublishResult:
             for night in year.nights:
                 told = {name: value for name, value in asdict(night).items() if name != "night"}
                 entries.append({SCORE_DATE: night.night, "scenario": scenario, "policy": year.name, **told})
-    made = {
-        name: [None if isinstance(entry[name], float) and entry[name] != entry[name] else entry[name] for entry in entries]
-        for name in REPLAY_SCHEMA.names
-    }  # fmt: skip
     inputs = NightInputs.made_from(notes)
     nights = nights_between(report.first_night, report.last_night)
-    rows = pa.table(made, schema=REPLAY_SCHEMA)
+    # As from pandas: a NaN is a number that is missing.
+    columns = [pa.array([entry[one.name] for entry in entries], one.type, from_pandas=True) for one in REPLAY_SCHEMA]
+    rows = pa.table(columns, schema=REPLAY_SCHEMA)
     return roots.site.tables.publish(REPLAY, rows, dict.fromkeys(nights, inputs), key=["scenario", "policy"])
