@@ -136,6 +136,8 @@ def nightly_job(folder: Path) -> Measured:
     environment = os.environ | {
         "ML_PIPELINE_DATA": str(data), "DAGSTER_HOME": str(data / "dagster_home"), "ML_PIPELINE_PROJECT": str(PROJECT),
     }  # fmt: skip
+    # A machine that may not keep compiled modules would compile this package anew in every process.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     programs = Path(sys.executable).parent
     subprocess.run([programs / "ml-pipeline", "init"], check=True, env=environment, capture_output=True)
     site = open_bench_site(PROJECT, data)
