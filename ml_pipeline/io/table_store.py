@@ -24,7 +24,7 @@ from ml_pipeline.io.locks import shared_lock
 from ml_pipeline.io.night_index import NightIndex
 from ml_pipeline.io.published_nights import NightInputs, Publication, PublishedNight, PublishResult, stale_nights
 from ml_pipeline.io.row_order import in_order
-from ml_pipeline.io.table_rows import FileSlice, read_rows, slices_of
+from ml_pipeline.io.table_rows import FileSlice, read_rows, read_slice, slices_of
 from ml_pipeline.nights import Night
 
 __all__ = ["NightInputs", "PublishResult", "PublishedNight", "TableStore", "stale_nights"]
@@ -199,13 +199,13 @@ class TableStore:
 
     def slices(self, table: str, night: Night, *, version: int, most_rows: int) -> list[FileSlice]:
         """The rows of one night as of ``version``, in key order, in parts of at most ``most_rows``."""
-        return [*slices_of(self.files(table, [night], version=version), most_rows)]
+        return [*slices_of(night, self.files(table, [night], version=version), most_rows)]
 
     def read_slice(self, table: str, part: FileSlice, *, version: int) -> pa.Table:
         """The rows of one part of a night, all columns, as ``read`` gives them."""
         wanted = self.schema(table, version=version)
         wanted = pa.schema([wanted.field(SCORE_DATE), *(field for field in wanted if field.name != SCORE_DATE)])
-        return read_rows(self.root, [part.file], wanted, may_lack=self.has_grown(table), part=part)
+        return read_slice(part, wanted)
 
     def has_grown(self, table: str) -> bool:
         """Whether ``table`` has columns that its first files lack."""
