@@ -17,7 +17,7 @@ from ml_pipeline_tests.second_model import promoted, second_version
 STEPS = (
     ("ml_pipeline.operations.score", "publish_scores"), ("ml_pipeline.io.table_store", "write_commit"),
     ("ml_pipeline.io.commit_receipts:CommitReceipts", "seal"), ("ml_pipeline.operations.score", "publish_catalog"),
-    ("ml_pipeline.io.catalog", "_build"), ("ml_pipeline.io.catalog", "sync_file"),
+    ("ml_pipeline.io.catalog", "renew_database"), ("ml_pipeline.io.catalog", "sync_file"),
     ("ml_pipeline.io.catalog", "replace_durably"), ("ml_pipeline.io.catalog", "write_durably"),
     ("ml_pipeline.operations.score", "alert_of_falls"),
 )  # fmt: skip

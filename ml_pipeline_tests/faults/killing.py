@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from ml_pipeline.defs.instance import open_instance
 from ml_pipeline.io.leftovers import leftovers
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.faults.bench import Bench, Installation, build_shop
@@ -21,8 +22,8 @@ _LANDED_UNTIL, _FIRST, _NIGHTS = date(2024, 5, 14), date(2024, 5, 13), 12
 _SEED = 7
 
 
-def open_instance(site: Site) -> dg.DagsterInstance:
-    return dg.DagsterInstance.from_config(str(site.data / "dagster_home"))
+def instance_of(site: Site) -> dg.DagsterInstance:
+    return open_instance(site.data / "dagster_home")
 
 
 def not_in_order(site: Site) -> list[str]:
@@ -31,7 +32,7 @@ def not_in_order(site: Site) -> list[str]:
     found += [
         f"of no commit: {path}" for table in site.tables.tables() for path in site.tables.uncommitted_files(table)
     ]
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         runs = instance.get_run_records(dg.RunsFilter(statuses=UNENDED))
         found += [f"run {record.dagster_run.run_id} is {record.dagster_run.status.value}" for record in runs]
         held = instance.event_log_storage.get_concurrency_run_ids()
@@ -41,7 +42,7 @@ def not_in_order(site: Site) -> list[str]:
 
 def last_step(site: Site, night: date) -> str:
     """The step that the newest run of ``night`` had begun last; "its start" before the first."""
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         of_night = dg.RunsFilter(tags={"dagster/partition": str(night)})
         (record, *_) = instance.get_run_records(of_night, limit=1) or [None]
         if record is None:

@@ -3,6 +3,7 @@
 import json
 import time
 
+from ml_pipeline.defs.instance import open_instance
 from ml_pipeline_tests.faults.bench import Bench, Installation
 from ml_pipeline_tests.faults.outcome import Outcome
 from ml_pipeline_tests.processes import release, start_python
@@ -67,7 +68,7 @@ def press_both_stores(bench: Bench) -> tuple[Outcome, ...]:
         wrong += [f"a writer died: {error.strip()[-300:]}"] if writer.returncode else []
         wrong += ["a database was locked"] * error.count("database is locked")
         seconds += json.loads(out.strip().rpartition("\n")[2]) if not writer.returncode else []
-    with dg.DagsterInstance.from_config(home) as instance:
+    with open_instance(site.data / "dagster_home") as instance:
         done = instance.get_run_records(dg.RunsFilter(job_name="pressed", statuses=[dg.DagsterRunStatus.SUCCESS]))
         events = instance.get_latest_materialization_events(
             [dg.AssetKey(f"pressed_{number}") for number in range(_EVENTS)]

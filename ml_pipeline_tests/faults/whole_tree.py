@@ -25,7 +25,7 @@ from ml_pipeline.operations.score import score
 from ml_pipeline.operations.site import Site
 from ml_pipeline.operations.watch import measure_drift
 from ml_pipeline_tests.faults.bench import Bench, build_shop
-from ml_pipeline_tests.faults.killing import UNENDED, not_in_order, open_instance
+from ml_pipeline_tests.faults.killing import UNENDED, instance_of, not_in_order
 from ml_pipeline_tests.faults.outcome import Outcome
 from ml_pipeline_tests.served import Server, start
 
@@ -50,7 +50,7 @@ class Watch:
         """Look twice a second until ``is_so``; in words if that did not come."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            with open_instance(self.site) as instance:
+            with instance_of(self.site) as instance:
                 working = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
             self.most = max(self.most, len(working))
             if is_so():
@@ -115,7 +115,7 @@ def _power_loss(site: Site) -> list[str]:
 
 
 def _turned_on_days_ago(site: Site) -> None:
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         (state,) = [one for one in instance.all_instigator_state() if one.name == "nightly"]
         then = (datetime.now(UTC) - timedelta(days=4)).timestamp()
         data = state.instigator_data
@@ -140,7 +140,7 @@ def _one_start(site: Site, wanted: list[date], workers: list[str], number: int) 
 
 def _out_of_order(site: Site) -> list[str]:
     """Runs that ended well, as they began: their first nights must rise."""
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         records = instance.get_run_records(
             dg.RunsFilter(job_name="nightly_scoring", statuses=[dg.DagsterRunStatus.SUCCESS])
         )
@@ -164,12 +164,12 @@ def _killed_worker(server: Server, watch: Watch, night: date) -> list[str]:
 
 
 def _runs(site: Site, statuses: list[dg.DagsterRunStatus]) -> list[dg.DagsterRun]:
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         return list(instance.get_runs(dg.RunsFilter(job_name="nightly_scoring", statuses=statuses)))
 
 
 def _held(site: Site) -> set[str]:
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         return instance.event_log_storage.get_concurrency_run_ids()
 
 
@@ -178,7 +178,7 @@ def _worker(site: Site) -> int | None:
     working = _runs(site, [dg.DagsterRunStatus.STARTED])
     if not working:
         return None
-    with open_instance(site) as instance:
+    with instance_of(site) as instance:
         newest = instance.get_records_for_run(working[0].run_id, limit=20, ascending=False).records
     events = [entry.event_log_entry.dagster_event for entry in newest]
     return next((event.pid for event in events if event is not None and event.pid is not None), None)

@@ -1,5 +1,6 @@
 """A few trials of the faults that no other test tries; ``make faults`` tries all of them, with the full counts."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ml_pipeline.operations.site import Site
 from ml_pipeline_tests.faults.bench import Bench
 from ml_pipeline_tests.faults.catalog import HARNESSES
+from ml_pipeline_tests.faults.fail_points import STEPS
 from ml_pipeline_tests.faults.outcome import Line, Outcome, row, table
 
 
@@ -16,6 +18,14 @@ def test_a_fault_leaves_nothing_wrong(name: str, scored_shop: Site, tmp_path: Pa
     print("\n".join(row(Line(outcome, 0.0)) for outcome in outcomes))
     assert [words for outcome in outcomes for words in outcome.wrong] == []
     assert all(outcome.trials for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("module", "name"), STEPS)
+def test_each_step_at_which_a_publication_is_killed_is_there(module: str, name: str) -> None:
+    """Only a few of them are tried here; one that was renamed would be missed by the full count alone."""
+    file, _, owner = module.partition(":")
+    found = importlib.import_module(file)
+    assert callable(getattr(getattr(found, owner) if owner else found, name))
 
 
 def test_the_table_counts_and_tells_what_was_wrong() -> None:
