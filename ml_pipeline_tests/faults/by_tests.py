@@ -27,7 +27,8 @@ PROVEN: Mapping[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     31: ("malicious bundles whose hashes are right, and unsafe calls in the source", (
         ("promises/test_malicious_bundles.py", ""), ("test_rooms.py", "nothing_unpickles"))),
     32: ("mutated bundles", (("promises/test_bundles.py", "500_of_500"),)),
-    34: ("attacks of foreign pages on the UI, over HTTP and websockets", (("promises/test_servers.py", ""), ("ui/test_request_guard.py", ""))),
+    34: ("attacks of foreign pages on both UIs, over HTTP and websockets", (
+        ("promises/test_servers.py", ""), ("promises/test_mlflow_server.py", ""), ("ui/test_request_guard.py", ""))),
     37: ("spreadsheet and HTML payloads in exports and reports", (
         ("io/test_exports.py", ""), ("io/test_spreadsheet_cells.py", ""), ("domain/test_document_html.py", ""))),
     39: ("files that are bombs", (("promises/test_bombs.py", ""),)),
