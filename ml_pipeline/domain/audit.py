@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ml_pipeline.contracts.night_rows import rows_by_night
+from ml_pipeline.contracts.row_order import repeats_in_order
 from ml_pipeline.contracts.serving import ServingContract
 from ml_pipeline.contracts.source import SCORE_DATE
 from ml_pipeline.nights import Night
@@ -65,12 +66,9 @@ def _broken(rows: pa.Table, expected: int, key: Sequence[str], *, may_be_alike: 
         yield "the spine is empty: nothing is planned for this night, or its plan has not landed"
     if rows.num_rows != expected:
         yield f"{rows.num_rows} rows, the spine has {expected}"
-    counted = (
-        None if _ascends(rows, key) else rows.group_by(list(key), use_threads=False).aggregate([([], "count_all")])
-    )
-    if counted is not None and counted.num_rows != rows.num_rows:
-        repeated = counted.filter(pc.greater(counted.column("count_all"), 1))
-        yield f"{rows.num_rows - counted.num_rows} rows repeat a key (first: {_named(repeated, key)})"
+    repeats = repeats_in_order(rows, key)
+    if repeats is None or repeats.any():
+        yield from _repeated(rows, key)
     probabilities = rows.column("probability").to_numpy()
     outside = ~((probabilities >= 0) & (probabilities <= 1))
     if outside.any():
@@ -80,18 +78,11 @@ def _broken(rows: pa.Table, expected: int, key: Sequence[str], *, may_be_alike: 
         yield "every probability is the same"
 
 
-def _ascends(rows: pa.Table, key: Sequence[str]) -> bool:
-    """Whether each key is greater than the one before, so that none stands twice: a look at each row instead of a count."""
-    tied = np.ones(max(0, rows.num_rows - 1), dtype=np.bool_)
-    for name in key:
-        column = rows.column(name)
-        if column.null_count or pa.types.is_floating(column.type):
-            return False
-        before, after = column.slice(0, len(tied)), column.slice(1)
-        if (tied & pc.greater(before, after).to_numpy()).any():
-            return False
-        tied &= pc.equal(before, after).to_numpy()
-    return not tied.any()
+def _repeated(rows: pa.Table, key: Sequence[str]) -> Iterator[str]:
+    counted = rows.group_by(list(key), use_threads=False).aggregate([([], "count_all")])
+    if counted.num_rows != rows.num_rows:
+        repeated = counted.filter(pc.greater(counted.column("count_all"), 1))
+        yield f"{rows.num_rows - counted.num_rows} rows repeat a key (first: {_named(repeated, key)})"
 
 
 def _orphans(rows: pa.Table, spine: pa.Table, key: Sequence[str]) -> Iterator[str]:

@@ -198,7 +198,7 @@ class TableStore:
         return read_rows(self.root, files, wanted, may_lack=self.has_grown(table))
 
     def slices(self, table: str, night: Night, *, version: int, most_rows: int) -> list[FileSlice]:
-        """The rows of one night as of ``version``, in key order, in parts of at most ``most_rows``."""
+        """The rows of one night as of ``version``, in key order, in parts of at most ``most_rows`` or one row group."""
         return [*slices_of(night, self.files(table, [night], version=version), most_rows)]
 
     def read_slice(self, table: str, part: FileSlice, *, version: int) -> pa.Table:

@@ -38,9 +38,7 @@ class MlflowRequests:
             return Verdict(403, "MLflow has no websocket")
         if request.method not in READING | _CHANGING:
             return Verdict(405, f"{request.method} is not answered")
-        kinds = [kind.split(";")[0].strip().lower() for kind in request.headers.get("content-type", ())]
-        # A page of any site may send text/plain and forms without asking; JSON it may not.
-        if request.method == "POST" and kinds != ["application/json"]:
+        if request.method == "POST" and not request.comes_as_json:
             return Verdict(415, "what is asked comes as application/json")
         return self._judge_place(request)
 

@@ -29,6 +29,12 @@ class Request:
     headers: dict[str, tuple[str, ...]]
     is_websocket: bool = False
 
+    @property
+    def comes_as_json(self) -> bool:
+        """A page of any site may send text/plain and forms without asking; JSON it may not."""
+        kinds = [kind.split(";")[0].strip().lower() for kind in self.headers.get("content-type", ())]
+        return kinds == ["application/json"]
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -55,9 +61,7 @@ def dagster_requests(request: Request) -> Verdict:
         return ALLOWED
     if request.query and not (request.method == "POST" and _OPERATION.fullmatch(request.query)):
         return Verdict(405, "a query comes as the JSON body of a POST, never in the address")
-    kinds = [kind.split(";")[0].strip().lower() for kind in request.headers.get("content-type", ())]
-    # A page of any site may send text/plain and forms without asking; JSON it may not.
-    if request.method == "POST" and kinds != ["application/json"]:
+    if request.method == "POST" and not request.comes_as_json:
         return Verdict(415, "a query comes as application/json")
     return ALLOWED
 
